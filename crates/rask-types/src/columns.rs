@@ -136,7 +136,9 @@ impl GraphChunk {
         if counted != n as u64 {
             return Some("runs do not add up to the number of tasks");
         }
-        if of_kind(KeyKind::Token) != self.tokens.len() as u64 || of_kind(KeyKind::Named) != self.names.len() as u64 {
+        if of_kind(KeyKind::Token) != self.tokens.len() as u64
+            || of_kind(KeyKind::Named) != self.names.len() as u64
+        {
             return Some("keys do not match the runs");
         }
         if !ascending_to(&self.args.ends, self.args.blob.len()) {

@@ -196,7 +196,11 @@ fn prefix_of_text(text: &str) -> &str {
     }
     match text.rsplit_once('-') {
         Some((head, tail)) if !head.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()) => head,
-        Some((head, tail)) if !head.is_empty() && tail.len() >= 8 && tail.bytes().all(|b| b.is_ascii_hexdigit()) => head,
+        Some((head, tail))
+            if !head.is_empty() && tail.len() >= 8 && tail.bytes().all(|b| b.is_ascii_hexdigit()) =>
+        {
+            head
+        }
         _ => text,
     }
 }
@@ -285,7 +289,13 @@ mod tests {
 
     #[test]
     fn what_only_looks_generated_is_not() {
-        for text in ["", "-00000000000000000000000000000001", "inc-xyz", "inc-0000000000000000000000000000000G", "é-1"] {
+        for text in [
+            "",
+            "-00000000000000000000000000000001",
+            "inc-xyz",
+            "inc-0000000000000000000000000000000G",
+            "é-1",
+        ] {
             assert_eq!(Key::Str(text.into()).parse_generated(), None, "{text}");
         }
     }

@@ -23,7 +23,8 @@ pub mod value;
 
 pub use class::{FunctionId, Language, TaskClass};
 pub use columns::{
-    ArgsColumn, ComputeColumns, DepSource, DoneColumns, FinishedColumns, GraphChunk, HeldByWorker, KeyKind, TaskRun, Wants,
+    ArgsColumn, ComputeColumns, DepSource, DoneColumns, FinishedColumns, GraphChunk, HeldByWorker, KeyKind,
+    TaskRun, Wants,
 };
 pub use error::{ErrorKind, TaskError};
 pub use id::{ClassId, ClientId, FutureId, RequestId, RunId, TaskId, TypeId, WorkerId};

@@ -182,7 +182,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn count(&mut self, bytes_min: usize) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.varint()?).map_err(|_| DecodeError::Overflow)?;
-        if count.saturating_mul(bytes_min) > self.rest.len() { Err(DecodeError::Truncated) } else { Ok(count) }
+        if count.saturating_mul(bytes_min) > self.rest.len() {
+            Err(DecodeError::Truncated)
+        } else {
+            Ok(count)
+        }
     }
 
     /// A varint length and that many bytes.

@@ -15,7 +15,9 @@ mod data;
 mod nanny;
 mod worker;
 
-pub use client::{ClientToScheduler, KeyChoice, Query, ScatterItem, ScatterPlacement, SchedulerToClient, WorkerSummary};
+pub use client::{
+    ClientToScheduler, KeyChoice, Query, ScatterItem, ScatterPlacement, SchedulerToClient, WorkerSummary,
+};
 pub use data::{FetchFailure, FromData, ToData};
 pub use nanny::{NannyToScheduler, SchedulerToNanny, WorkerExit};
 pub use worker::{Metrics, SchedulerToWorker, WorkerDescription, WorkerOp, WorkerToScheduler};
