@@ -1,5 +1,7 @@
 //! What a client and the scheduler say to each other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::class::FunctionId;
@@ -230,7 +232,7 @@ pub enum SchedulerToClient {
         /// Which.
         futures: Vec<FutureId>,
         /// Why.
-        error: TaskError,
+        error: Arc<TaskError>,
     },
     /// Futures that will never finish: cancelled by somebody, or lost with the only worker that could have them.
     Cancelled {
@@ -272,7 +274,7 @@ pub enum SchedulerToClient {
         /// The question.
         request: RequestId,
         /// Per worker: its value, or its error.
-        replies: Vec<(String, Result<Payload, TaskError>)>,
+        replies: Vec<(String, Result<Payload, Arc<TaskError>>)>,
     },
     /// Where a worker listens for data connections; said before its number is first used.
     DefinePeer {

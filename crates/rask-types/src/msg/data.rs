@@ -1,5 +1,7 @@
 //! What is said on data connections: someone fetches values from a worker, or brings it some.
 
+use std::sync::Arc;
+
 use crate::error::TaskError;
 use crate::id::{RequestId, RunId};
 use crate::payload::Payload;
@@ -33,7 +35,7 @@ pub enum FetchFailure {
     /// The worker does not have it (any more).
     Missing,
     /// It has it but cannot encode it.
-    Unserializable(TaskError),
+    Unserializable(Arc<TaskError>),
 }
 
 /// From the worker that keeps values.

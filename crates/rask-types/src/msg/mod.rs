@@ -10,6 +10,8 @@
 //! Order within a connection is part of the protocol: a class is defined before it is used, a value freed before its
 //! slot is used again.
 
+#![allow(clippy::large_enum_variant)] // messages are few and long; boxing their columns would buy nothing
+
 mod client;
 mod data;
 mod nanny;

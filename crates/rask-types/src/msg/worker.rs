@@ -1,5 +1,7 @@
 //! What a worker and the scheduler say to each other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::class::{FunctionId, TaskClass};
@@ -88,7 +90,7 @@ pub enum WorkerToScheduler {
         /// How long it took, in nanoseconds.
         duration_ns: u64,
         /// Why.
-        error: TaskError,
+        error: Arc<TaskError>,
     },
     /// Runs given back unstarted, because they were taken back, or because the worker closes.
     Retracted {
@@ -143,7 +145,7 @@ pub enum WorkerToScheduler {
         /// The question.
         request: RequestId,
         /// The value, or the error.
-        result: Result<Payload, TaskError>,
+        result: Result<Payload, Arc<TaskError>>,
     },
     /// Vital signs, every so often.
     Heartbeat(Metrics),

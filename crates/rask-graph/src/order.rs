@@ -1,0 +1,58 @@
+//! In which sequence to run the tasks of a graph: depth-first, so that few values live at once.
+//!
+//! The result is a priority for each node, a permutation in which every dependency comes before its dependents.
+//! Finding the best one is NP-hard; what is done here is exact on trees and on most shapes that array programs
+//! make, and cheap everywhere:
+//!
+//! * `weight`: how many values a subtree needs alive at once; heavy subtrees go first (Sethi and Ullman's rule);
+//! * `walk`: a descent towards one target at a time, interrupted whenever a task can run that costs no memory;
+//! * a fast path for the widest and plainest graphs: independent tasks, alone or gathered by sinks.
+
+mod pressure;
+mod walk;
+mod weight;
+
+use crate::{Csr, Cycle, topological_order};
+
+pub use pressure::{Pressure, pressure, run_sequence};
+
+/// A priority for every node (0 runs first): a permutation in which each dependency is lower than its dependents.
+///
+/// `outputs` are the nodes whose values someone keeps; they are headed for in that order, and the sinks they leave
+/// out after them. Nodes that no output needs get priorities all the same: cull first, where they should not run.
+pub fn order(graph: &Csr, outputs: &[u32]) -> Result<Vec<u32>, Cycle> {
+    if let Some(priorities) = order_of_stars(graph, outputs) {
+        return Ok(priorities);
+    }
+    let topological = topological_order(graph)?;
+    Ok(walk::priorities(graph, outputs, &topological))
+}
+
+/// The fast path: nodes without dependencies, each alone or needed by one sink. They run in the order given.
+fn order_of_stars(graph: &Csr, outputs: &[u32]) -> Option<Vec<u32>> {
+    const UNSET: u32 = u32::MAX;
+    let is_star = |node: u32| {
+        let centre = match graph.dependents(node) {
+            [] => node,
+            &[dependent] => dependent,
+            _ => return false,
+        };
+        (centre == node || graph.dependencies(node).is_empty()) && graph.dependents(centre).is_empty()
+    };
+    if !graph.nodes().all(is_star) {
+        return None;
+    }
+    let mut priorities = vec![UNSET; graph.len()];
+    let mut next = 0;
+    let mut run = |node: u32| {
+        if priorities[node as usize] == UNSET {
+            priorities[node as usize] = next;
+            next += 1;
+        }
+    };
+    for sink in outputs.iter().copied().filter(|&node| graph.dependents(node).is_empty()).chain(graph.sinks()) {
+        graph.dependencies(sink).iter().copied().for_each(&mut run);
+        run(sink);
+    }
+    Some(priorities)
+}
