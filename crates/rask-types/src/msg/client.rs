@@ -164,6 +164,17 @@ pub struct ScatterPlacement {
     pub workers: Vec<WorkerId>,
 }
 
+/// Where a finished future's value is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Whereabouts {
+    /// The run that made it.
+    pub run: RunId,
+    /// Workers that have it.
+    pub workers: Vec<WorkerId>,
+    /// The value itself, if the scheduler keeps it.
+    pub inline: Option<Bytes>,
+}
+
 /// A fact that a client may ask for. Answers are in the tagged codec; their shapes are Dask's.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Query {
@@ -259,8 +270,8 @@ pub enum SchedulerToClient {
     Located {
         /// The question.
         request: RequestId,
-        /// Per future asked for: its run and the workers that have it, or its small value.
-        items: Vec<Option<(RunId, Vec<WorkerId>, Option<Bytes>)>>,
+        /// Per future asked for.
+        items: Vec<Option<Whereabouts>>,
     },
     /// An answer in the tagged codec, or why there is none.
     Reply {
