@@ -49,7 +49,8 @@ pub fn cull(graph: &Csr, outputs: &[u32]) -> Culled {
     offsets.push(0);
     let mut dependencies = Vec::new();
     for &old in &old_of_new {
-        dependencies.extend(graph.dependencies(old).iter().map(|&dependency| new_of_old[dependency as usize]));
+        dependencies
+            .extend(graph.dependencies(old).iter().map(|&dependency| new_of_old[dependency as usize]));
         offsets.push(dependencies.len() as u32);
     }
     Culled { graph: Csr::with_checked(offsets, dependencies), old_of_new, new_of_old }

@@ -54,7 +54,8 @@ fn cycle_among(graph: &Csr, missing: &[u32]) -> Cycle {
     const UNVISITED: u32 = u32::MAX;
     let mut place = vec![UNVISITED; graph.len()];
     let mut path = Vec::new();
-    let mut node = missing.iter().position(|&count| count > 0).expect("called only when nodes are left over") as u32;
+    let mut node =
+        missing.iter().position(|&count| count > 0).expect("called only when nodes are left over") as u32;
     while place[node as usize] == UNVISITED {
         place[node as usize] = path.len() as u32;
         path.push(node);

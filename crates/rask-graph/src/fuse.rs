@@ -53,7 +53,8 @@ impl Fused {
         for group in 0..self.len() as u32 {
             let first = self.members(group)[0];
             // Distinct nodes that others depend on are last in distinct groups: nothing can repeat.
-            dependencies.extend(graph.dependencies(first).iter().map(|&dependency| self.group_of(dependency)));
+            dependencies
+                .extend(graph.dependencies(first).iter().map(|&dependency| self.group_of(dependency)));
             offsets.push(dependencies.len() as u32);
         }
         Csr::with_checked(offsets, dependencies)
@@ -132,15 +133,13 @@ mod tests {
     #[test]
     fn a_chain_is_one_group_and_a_fork_ends_it() {
         // 0 -> 1 -> 2 -> {3, 4} -> 5 -> 6
-        let graph = Csr::from_lists(&[vec![], vec![0], vec![1], vec![2], vec![2], vec![3, 4], vec![5]]).unwrap();
+        let graph =
+            Csr::from_lists(&[vec![], vec![0], vec![1], vec![2], vec![2], vec![3, 4], vec![5]]).unwrap();
         assert_eq!(chains(&graph, &[6]), [vec![0, 1, 2], vec![5, 6]]);
         let fused = fuse_chains(&graph, |_| true, &[6]);
         assert_eq!(fused.len(), 4);
         assert_eq!(fused.last(fused.group_of(0)), 2);
-        assert_eq!(
-            fused.graph(&graph),
-            Csr::from_lists(&[vec![], vec![0], vec![0], vec![1, 2]]).unwrap()
-        );
+        assert_eq!(fused.graph(&graph), Csr::from_lists(&[vec![], vec![0], vec![0], vec![1, 2]]).unwrap());
     }
 
     #[test]

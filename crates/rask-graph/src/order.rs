@@ -6,13 +6,16 @@
 //!
 //! * `weight`: how many values a subtree needs alive at once; heavy subtrees go first (Sethi and Ullman's rule);
 //! * `walk`: a descent towards one target at a time, interrupted whenever a task can run that costs no memory;
+//! * `settle`: the same for a few tasks together;
 //! * a fast path for the widest and plainest graphs: independent tasks, alone or gathered by sinks.
 
 mod pressure;
+mod settle;
 mod walk;
 mod weight;
 
 use crate::{Csr, Cycle, topological_order};
+use walk::{Between, walk};
 
 pub use pressure::{Pressure, pressure, run_sequence};
 
@@ -25,7 +28,15 @@ pub fn order(graph: &Csr, outputs: &[u32]) -> Result<Vec<u32>, Cycle> {
         return Ok(priorities);
     }
     let topological = topological_order(graph)?;
-    Ok(walk::priorities(graph, outputs, &topological))
+    let heaviest_first = weight::heaviest_first(graph, &topological);
+    let as_given = walk(graph, outputs, &heaviest_first, Between::AsGiven);
+    if as_given.outputs_share {
+        let nearest = walk(graph, outputs, &heaviest_first, Between::Nearest);
+        if nearest.peak_and_sum < as_given.peak_and_sum {
+            return Ok(nearest.priorities);
+        }
+    }
+    Ok(as_given.priorities)
 }
 
 /// The fast path: nodes without dependencies, each alone or needed by one sink. They run in the order given.
@@ -50,7 +61,8 @@ fn order_of_stars(graph: &Csr, outputs: &[u32]) -> Option<Vec<u32>> {
             next += 1;
         }
     };
-    for sink in outputs.iter().copied().filter(|&node| graph.dependents(node).is_empty()).chain(graph.sinks()) {
+    for sink in outputs.iter().copied().filter(|&node| graph.dependents(node).is_empty()).chain(graph.sinks())
+    {
         graph.dependencies(sink).iter().copied().for_each(&mut run);
         run(sink);
     }

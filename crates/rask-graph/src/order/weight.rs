@@ -16,7 +16,8 @@ pub(super) fn heaviest_first(graph: &Csr, topological: &[u32]) -> Vec<u32> {
         if !dependencies.is_sorted_by_key(|&node| std::cmp::Reverse(weights[node as usize])) {
             dependencies.sort_by_key(|&node| std::cmp::Reverse(weights[node as usize]));
         }
-        let weight = dependencies.iter().zip(0..).map(|(&node, alive)| weights[node as usize].saturating_add(alive));
+        let weight =
+            dependencies.iter().zip(0..).map(|(&node, alive)| weights[node as usize].saturating_add(alive));
         weights[node as usize] = weight.max().unwrap_or(1);
     }
     sorted
