@@ -70,8 +70,8 @@ ENV_PREFIX = "RASK_"
 INHERIT_ENV = "RASK_INTERNAL_INHERIT_CONFIG"
 """The variable by which a process hands its whole configuration, serialized, to the processes it starts."""
 
-# They say where the configuration is, not what is in it; and a secret must not sit in a dict that people print,
-# paste into bug reports and send to workers.
+# They say where the configuration is, not what is in it; and a secret must not sit in a dict that people
+# print, paste into bug reports and send to workers.
 _ENV_NO_SETTINGS = frozenset({"RASK_CONFIG", "RASK_ROOT_CONFIG", INHERIT_ENV, "RASK_SECRET"})
 _FILE_ENDINGS = (".yaml", ".yml", ".json")
 
@@ -493,12 +493,12 @@ def ensure_file(
 
     Examples
     --------
-    >>> import json, os, tempfile
+    >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     source = os.path.join(folder, "mylib.yaml")
-    ...     _ = open(source, "w").write("mylib:\\n  depth: 3\\n")
-    ...     ensure_file(source, os.path.join(folder, "etc"))
-    ...     print(open(os.path.join(folder, "etc", "mylib.yaml")).read().strip())
+    ...     source, etc = pathlib.Path(folder, "mylib.yaml"), pathlib.Path(folder, "etc")
+    ...     _ = source.write_text("mylib:\n  depth: 3\n")
+    ...     ensure_file(source, etc)
+    ...     print((etc / "mylib.yaml").read_text().strip())
     # mylib:
     #   depth: 3
     """
