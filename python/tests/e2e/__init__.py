@@ -1,0 +1,1 @@
+"""End to end: programs as a user writes them, on real clusters, through the public names alone."""
