@@ -1,0 +1,41 @@
+//! A run that can start, and the values it takes.
+
+use bytes::Bytes;
+use rask_types::{ClassId, Payload, RunId};
+
+/// How a run's key is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TaskName {
+    /// Generated: the class's prefix and this token.
+    Token(u128),
+    /// Given by the user: canonical bytes.
+    Named(Bytes),
+}
+
+/// The value of one dependency. `V` is whatever the driver keeps values as; the core never looks into it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DepValue<V> {
+    /// Small enough to be decoded anew for each consumer.
+    Small(Payload),
+    /// Kept by this worker and shared among consumers.
+    Kept(V),
+}
+
+/// A run whose dependencies are all here.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReadyRun<V> {
+    /// Which.
+    pub run: RunId,
+    /// Its class, defined before.
+    pub class: ClassId,
+    /// The class's priority: higher runs sooner.
+    pub priority: i32,
+    /// Place in the scheduler's order: lower runs sooner among equal priority.
+    pub order: u64,
+    /// Its key.
+    pub name: TaskName,
+    /// Its arguments.
+    pub args: Payload,
+    /// What `Dep(i)` in the arguments stands for.
+    pub deps: Vec<DepValue<V>>,
+}
