@@ -496,7 +496,7 @@ def ensure_file(
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     source, etc = pathlib.Path(folder, "mylib.yaml"), pathlib.Path(folder, "etc")
-    ...     _ = source.write_text("mylib:\n  depth: 3\n")
+    ...     _ = source.write_text("mylib:\\n  depth: 3\\n")
     ...     ensure_file(source, etc)
     ...     print((etc / "mylib.yaml").read_text().strip())
     # mylib:
