@@ -1,1 +1,53 @@
-//! Being built.
+//! rask's scheduler as a pure state machine: events in, effects out. No socket, thread, clock, file or entropy; no
+//! iteration whose order is not defined can reach an effect; payloads are opaque bytes.
+//!
+//! ```text
+//! scheduler.handle(now, event);                                // any number of times: one turn of the driver's loop
+//! while let Some(effect) = scheduler.poll_effect() { … }       // decides what to assign, then says what is to be said
+//! let wake = scheduler.poll_timeout();                         // when to send Event::Tick at the latest
+//! ```
+//!
+//! Messages are gathered over a turn, one outbox per worker and client, so that what happens together is said together.
+//!
+//! Where things are:
+//!
+//! * [`task`]: a task, its state, the slots. [`args`], [`values`], [`errors`]: what tasks refer to.
+//! * [`class`]: interned classes and what is known of their durations. [`lane`]: the queues.
+//! * [`client`], [`worker`], [`roster`]: who is connected and what is to be said to them.
+//! * `ingest`: graphs come in. `ready`: a task could run: which queue? `dispatch`: a worker has room: which task?
+//! * `finish`: answers of workers. `settle`: what nobody needs is given up. `loss`: workers and values that are gone.
+//! * `scatter`, `ops`, `session`, `membership`: the rest of what clients, workers and nannies say.
+//! * `balance`: runs taken back from workers that turned out slow. `query`, `explain`, `story`: what people ask.
+//! * `invariants`: what must hold between any two events, as code.
+
+mod args;
+mod balance;
+mod class;
+mod client;
+mod dispatch;
+mod effect;
+mod errors;
+mod event;
+mod explain;
+mod finish;
+mod ingest;
+mod invariants;
+mod lane;
+mod loss;
+mod membership;
+mod ops;
+mod query;
+mod ready;
+mod roster;
+mod scatter;
+mod scheduler;
+mod session;
+mod settle;
+mod story;
+mod task;
+mod values;
+mod worker;
+
+pub use effect::Effect;
+pub use event::{Event, NannyId};
+pub use scheduler::{Scheduler, SchedulerConfig};

@@ -18,7 +18,8 @@ mod nanny;
 mod worker;
 
 pub use client::{
-    ClientToScheduler, KeyChoice, Query, ScatterItem, ScatterPlacement, SchedulerToClient, WorkerSummary,
+    ClientToScheduler, KeyChoice, Query, ScatterItem, ScatterPlacement, SchedulerToClient, Whereabouts,
+    WorkerSummary,
 };
 pub use data::{FetchFailure, FromData, ToData};
 pub use nanny::{NannyToScheduler, SchedulerToNanny, WorkerExit};

@@ -1,0 +1,99 @@
+//! Arguments of tasks: the chunks they arrived in, kept until the last task of the chunk is forgotten.
+
+use bytes::Bytes;
+use rask_types::ArgsColumn;
+
+/// One task's argument: which chunk, which position in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ArgsRef {
+    chunk: u32,
+    position: u32,
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
+    column: ArgsColumn,
+    live: u32,
+}
+
+/// All chunks.
+#[derive(Debug, Default)]
+pub(crate) struct ArgsStore {
+    chunks: Vec<Chunk>,
+    free: Vec<u32>,
+    nbytes: u64,
+}
+
+impl ArgsStore {
+    /// Keeps a chunk's arguments. Of its tasks, `live` will hold on to theirs; 0 keeps nothing.
+    pub(crate) fn insert(&mut self, column: ArgsColumn) -> ChunkId {
+        self.nbytes += column.blob.len() as u64;
+        let chunk = Chunk { column, live: 0 };
+        match self.free.pop() {
+            Some(id) => {
+                self.chunks[id as usize] = chunk;
+                ChunkId(id)
+            }
+            None => {
+                self.chunks.push(chunk);
+                ChunkId(self.chunks.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// A task takes hold of its argument.
+    pub(crate) fn hold(&mut self, chunk: ChunkId, position: u32) -> ArgsRef {
+        self.chunks[chunk.0 as usize].live += 1;
+        ArgsRef { chunk: chunk.0, position }
+    }
+
+    /// The chunk is complete: forgets it if no task took hold.
+    pub(crate) fn seal(&mut self, chunk: ChunkId) {
+        self.drop_if_dead(chunk.0);
+    }
+
+    /// A task lets go of its argument.
+    pub(crate) fn release(&mut self, args: ArgsRef) {
+        self.chunks[args.chunk as usize].live -= 1;
+        self.drop_if_dead(args.chunk);
+    }
+
+    fn drop_if_dead(&mut self, chunk: u32) {
+        let entry = &mut self.chunks[chunk as usize];
+        if entry.live == 0 {
+            self.nbytes -= entry.column.blob.len() as u64;
+            entry.column = ArgsColumn::default();
+            self.free.push(chunk);
+        }
+    }
+
+    /// The argument's head.
+    pub(crate) fn head(&self, args: ArgsRef) -> &[u8] {
+        let column = &self.chunks[args.chunk as usize].column;
+        &column.blob[column.range(args.position as usize)]
+    }
+
+    /// The argument's buffers, mostly none.
+    pub(crate) fn buffers(&self, args: ArgsRef) -> &[Bytes] {
+        self.chunks[args.chunk as usize].column.buffers_of(args.position as usize)
+    }
+
+    /// Bytes of all heads kept.
+    pub(crate) fn nbytes(&self) -> u64 {
+        self.nbytes
+    }
+
+    /// Chunks kept.
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.len() - self.free.len()
+    }
+
+    /// How many tasks hold on to arguments.
+    pub(crate) fn holds(&self) -> u64 {
+        self.chunks.iter().map(|chunk| u64::from(chunk.live)).sum()
+    }
+}
+
+/// A chunk being taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ChunkId(u32);

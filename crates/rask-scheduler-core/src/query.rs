@@ -1,0 +1,211 @@
+//! Facts that clients ask for, in the shapes in which Dask gives them.
+
+use std::collections::BTreeMap;
+
+use rask_types::msg::Query;
+use rask_types::value::Value;
+use rask_types::{Key, TaskId, WorkerId};
+
+use crate::scheduler::Scheduler;
+use crate::task::TaskState;
+use crate::worker::WorkerEntry;
+
+/// A key as a value: what Python programs use as the key.
+pub(crate) fn key_value(key: &Key) -> Value {
+    match key {
+        Key::Str(text) => Value::str(text),
+        Key::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        Key::Int(number) => Value::Int(*number),
+        Key::Float(number) => Value::Float(*number),
+        Key::Tuple(items) => Value::Tuple(items.iter().map(key_value).collect()),
+    }
+}
+
+impl Scheduler {
+    /// The answer to a question, or why there is none.
+    pub(crate) fn answer(&self, query: &Query) -> Result<Value, String> {
+        Ok(match query {
+            Query::WhoHas(keys) => self.who_has(keys.as_deref())?,
+            Query::HasWhat(words) => self.per_worker(words.as_deref(), |id, _| self.keys_on(id)),
+            Query::Processing(words) => {
+                self.per_worker(words.as_deref(), |id, _| self.keys_processing_on(id))
+            }
+            Query::Nthreads(words) => self
+                .per_worker(words.as_deref(), |_, entry| Value::Int(i64::from(entry.description.nthreads))),
+            Query::Nbytes { keys, summary } => self.nbytes(keys.as_deref(), *summary)?,
+            Query::Identity => self.identity(),
+            Query::TaskCounts => self.task_counts(),
+            Query::Story(keys) => self.stories(keys)?,
+            Query::Explain(key) => Value::str(self.explain(&parse(key)?)),
+        })
+    }
+
+    fn select(&self, keys: Option<&[bytes::Bytes]>) -> Result<Vec<TaskId>, String> {
+        match keys {
+            None => Ok(self.tasks.iter().map(|(id, _)| id).collect()),
+            Some(keys) => {
+                keys.iter().filter_map(|key| parse(key).map(|key| self.find(&key)).transpose()).collect()
+            }
+        }
+    }
+
+    fn who_has(&self, keys: Option<&[bytes::Bytes]>) -> Result<Value, String> {
+        let all = keys.is_none();
+        let entry = |id: TaskId| {
+            let task = &self.tasks[id];
+            let in_memory = matches!(task.state, TaskState::Memory { .. });
+            if all && !in_memory {
+                return None;
+            }
+            let mut holders: Vec<Value> =
+                task.replicas.iter().filter_map(|worker| self.address(*worker)).collect();
+            if matches!(task.state, TaskState::Memory { inline: Some(_) }) && holders.is_empty() {
+                holders.push(Value::str(&self.config.address));
+            }
+            Some((key_value(&self.key(id)), Value::Tuple(holders)))
+        };
+        Ok(Value::Dict(self.select(keys)?.into_iter().filter_map(entry).collect()))
+    }
+
+    fn address(&self, worker: WorkerId) -> Option<Value> {
+        Some(Value::str(&self.workers.get(worker.0)?.description.address))
+    }
+
+    fn per_worker(&self, words: Option<&[String]>, value: impl Fn(WorkerId, &WorkerEntry) -> Value) -> Value {
+        let asked = |entry: &WorkerEntry| {
+            entry.is_here() && words.is_none_or(|words| words.iter().any(|word| entry.is_called(word)))
+        };
+        let entry = |(number, entry): (u32, &WorkerEntry)| {
+            (Value::str(&entry.description.address), value(WorkerId(number), entry))
+        };
+        Value::Dict(self.workers.iter().filter(|(_, worker)| asked(worker)).map(entry).collect())
+    }
+
+    fn keys_on(&self, worker: WorkerId) -> Value {
+        let here = self.tasks.iter().filter(|(_, task)| task.replicas.contains(&worker));
+        Value::Tuple(here.map(|(id, _)| key_value(&self.key(id))).collect())
+    }
+
+    fn keys_processing_on(&self, worker: WorkerId) -> Value {
+        let here = |state| matches!(state, TaskState::Processing { worker: at, .. } if at == worker);
+        let tasks = self.tasks.iter().filter(|(_, task)| here(task.state));
+        Value::Tuple(tasks.map(|(id, _)| key_value(&self.key(id))).collect())
+    }
+
+    fn nbytes(&self, keys: Option<&[bytes::Bytes]>, summary: bool) -> Result<Value, String> {
+        let in_memory = |id: &TaskId| matches!(self.tasks[*id].state, TaskState::Memory { .. });
+        let tasks: Vec<TaskId> = self.select(keys)?.into_iter().filter(in_memory).collect();
+        if !summary {
+            let entry = |id| (key_value(&self.key(id)), Value::Int(self.tasks[id].nbytes as i64));
+            return Ok(Value::Dict(tasks.into_iter().map(entry).collect()));
+        }
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        for id in tasks {
+            *sums.entry(self.key(id).prefix()).or_default() += self.tasks[id].nbytes;
+        }
+        Ok(Value::Dict(
+            sums.into_iter().map(|(prefix, sum)| (Value::Str(prefix), Value::Int(sum as i64))).collect(),
+        ))
+    }
+
+    fn task_counts(&self) -> Value {
+        let mut states: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut prefixes: BTreeMap<String, BTreeMap<&str, i64>> = BTreeMap::new();
+        for (id, _) in self.tasks.iter() {
+            let state = self.state_name(id);
+            *states.entry(state).or_default() += 1;
+            *prefixes.entry(self.key(id).prefix()).or_default().entry(state).or_default() += 1;
+        }
+        let counts = |counts: BTreeMap<&str, i64>| {
+            Value::Dict(
+                counts.into_iter().map(|(name, count)| (Value::str(name), Value::Int(count))).collect(),
+            )
+        };
+        let prefixes = prefixes.into_iter().map(|(prefix, by_state)| (Value::Str(prefix), counts(by_state)));
+        Value::dict([("states", counts(states)), ("prefixes", Value::Dict(prefixes.collect()))])
+    }
+
+    fn identity(&self) -> Value {
+        let summary = self.worker_summary();
+        let workers = self.workers.iter().filter(|(_, entry)| entry.is_here());
+        let workers = workers
+            .map(|(number, entry)| {
+                (Value::str(&entry.description.address), self.worker_identity(WorkerId(number), entry))
+            })
+            .collect();
+        let mut services = Vec::new();
+        if self.config.dashboard_port != 0 {
+            services.push(("dashboard", Value::Int(i64::from(self.config.dashboard_port))));
+        }
+        Value::dict([
+            ("type", Value::str("Scheduler")),
+            ("id", Value::str(&self.config.name)),
+            ("address", Value::str(&self.config.address)),
+            ("services", Value::dict(services)),
+            ("started", Value::Float(self.config.started_unix_s)),
+            ("n_workers", Value::Int(i64::from(summary.n_workers))),
+            ("total_threads", Value::Int(i64::from(summary.n_threads))),
+            ("total_memory", Value::Int(summary.memory_bytes as i64)),
+            ("workers", Value::Dict(workers)),
+        ])
+    }
+
+    fn worker_identity(&self, worker: WorkerId, entry: &WorkerEntry) -> Value {
+        let said = &entry.description;
+        let metrics = &entry.metrics;
+        let resources = said.resources.iter().map(|(name, amount)| (Value::str(name), Value::Float(*amount)));
+        let silent_s = self.now.ns_since(entry.last_seen) as f64 / 1e9;
+        let name = said.name.parse().map_or_else(|_| Value::str(&said.name), Value::Int);
+        let metrics = Value::dict([
+            ("cpu", Value::Float(f64::from(metrics.cpu_percent))),
+            ("memory", Value::Int(metrics.rss_bytes as i64)),
+            ("managed_bytes", Value::Int(metrics.managed_bytes as i64)),
+            ("executing", Value::Int(i64::from(metrics.executing))),
+            ("ready", Value::Int(i64::from(metrics.ready))),
+            ("in_memory", Value::Int(i64::from(metrics.values))),
+        ]);
+        Value::dict([
+            ("type", Value::str("Worker")),
+            ("id", Value::str(format!("Worker-{}", worker.0))),
+            ("host", Value::str(&said.host)),
+            ("pid", Value::Int(i64::from(said.pid))),
+            ("resources", Value::Dict(resources.collect())),
+            ("local_directory", Value::str(&said.local_directory)),
+            ("name", name),
+            ("nthreads", Value::Int(i64::from(said.nthreads))),
+            ("memory_limit", Value::Int(said.memory_limit_bytes as i64)),
+            ("last_seen", Value::Float(silent_s)),
+            ("status", Value::str(entry.status.name())),
+            ("runtime", Value::str(&said.runtime)),
+            ("version", Value::str(&said.version)),
+            ("nanny", said.nanny_instance.map_or(Value::None, |instance| Value::Str(instance.to_string()))),
+            ("services", Value::Dict(Vec::new())),
+            ("metrics", metrics),
+        ])
+    }
+
+    fn stories(&self, keys: &[bytes::Bytes]) -> Result<Value, String> {
+        let mut lines = Vec::new();
+        for key in keys {
+            let key = parse(key)?;
+            let Some(id) = self.find(&key) else { continue };
+            let task = &self.tasks[id];
+            for entry in self.story.of(id, task.birth, task.story) {
+                let worker =
+                    entry.cause.worker().and_then(|worker| self.address(worker)).unwrap_or(Value::None);
+                lines.push(Value::Tuple(vec![
+                    Value::Float(self.now.ns_since(entry.at) as f64 / 1e9),
+                    key_value(&key),
+                    Value::str(entry.to),
+                    Value::str(entry.cause.text()),
+                    worker,
+                ]));
+            }
+        }
+        Ok(Value::List(lines))
+    }
+}
+
+fn parse(key: &[u8]) -> Result<Key, String> {
+    Key::from_canonical(key).map_err(|error| error.to_string())
+}

@@ -1,0 +1,216 @@
+//! What clients say.
+
+use rask_types::msg::{ClientToScheduler, SchedulerToClient, WorkerSummary};
+use rask_types::{ClientId, FutureId, Key, Payload, TaskId};
+
+use crate::effect::Effect;
+use crate::scheduler::Scheduler;
+use crate::story::Cause;
+use crate::task::{KeySource, TaskState, Want};
+
+impl Scheduler {
+    /// A client said something.
+    pub(crate) fn on_client(&mut self, client: ClientId, message: ClientToScheduler) {
+        use ClientToScheduler as Said;
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        if entry.closing {
+            return;
+        }
+        if !entry.registered && !matches!(message, Said::Register { .. }) {
+            return self.refuse_client(client, "the first message of a session must be its registration");
+        }
+        match message {
+            Said::Register { name, session, .. } => self.on_register_client(client, name, session),
+            Said::DefineFunction { id, payload } => self.classes.define_function(id, payload),
+            Said::DefineClass(numbered) => self.on_define_class(client, numbered.number, numbered.class),
+            Said::Graph(chunk) => self.on_graph(client, chunk),
+            Said::AbortGraph { graph } => self.close_graph(client, graph),
+            Said::Release(futures) => self.on_release(client, &futures),
+            Said::Want { future, key } => self.on_want(client, future, &key),
+            Said::Cancel { futures, force, reason } => self.on_cancel(client, &futures, force, &reason),
+            Said::Retry { futures } => self.on_retry(client, &futures),
+            Said::FireAndForget { futures } => self.on_fire_and_forget(client, &futures),
+            Said::Scatter { request, first, items, workers, broadcast } => {
+                let placements = self.on_scatter(client, first, items, &workers, broadcast);
+                self.tell_client(client, SchedulerToClient::ScatterPlan { request, placements });
+            }
+            Said::Locate { request, futures } => self.on_locate(client, request, &futures),
+            Said::Query { request, query } => {
+                let result = self.answer(&query).map(|value| value.to_bytes().into());
+                self.tell_client(client, SchedulerToClient::Reply { request, result });
+            }
+            Said::Broadcast { request, workers, and_future_workers, op } => {
+                self.on_broadcast(client, request, workers.as_deref(), and_future_workers, &op);
+            }
+            Said::Restart { request } => self.on_restart(client, request),
+            Said::RetireWorkers { request, workers } => self.on_retire(client, request, &workers),
+            Said::Shutdown => self.on_shutdown(),
+            Said::Goodbye => {
+                self.on_client_gone(client);
+                self.late_effects.push(Effect::CloseClient(client));
+            }
+        }
+    }
+
+    fn on_register_client(&mut self, client: ClientId, name: String, session: u64) {
+        let workers = self.worker_summary();
+        let welcome = SchedulerToClient::Welcome {
+            client,
+            epoch: self.config.epoch,
+            scheduler_name: self.config.name.clone(),
+            data_secret: self.config.data_secret.clone(),
+            dashboard_link: self.config.dashboard_link.clone(),
+            workers,
+        };
+        let served_now_ns = self.served_now_ns;
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        entry.registered = true;
+        entry.name = name;
+        entry.session = session;
+        entry.served_ns = served_now_ns;
+        entry.outbox.push(welcome);
+    }
+
+    fn on_define_class(&mut self, client: ClientId, number: u32, class: rask_types::TaskClass) {
+        let lanes = &mut self.lanes;
+        let id = self.classes.intern(class, |class| Scheduler::lane_for(lanes, class));
+        if let Some(entry) = self.clients.get_mut(client.0) {
+            entry.classes.insert(number, id);
+        }
+    }
+
+    fn on_want(&mut self, client: ClientId, future: FutureId, key: &[u8]) {
+        let Ok(key) = Key::from_canonical(key) else {
+            return self.refuse_client(client, "a key is not canonical");
+        };
+        match self.find(&key) {
+            Some(task) => {
+                if self.tasks[task].state == TaskState::Released {
+                    self.tasks[task].wants.push(Want { client, future });
+                    if let Some(entry) = self.clients.get_mut(client.0) {
+                        entry.futures.insert(future, task);
+                    }
+                    self.activate(task, Cause::NeededAgain);
+                } else {
+                    self.add_want(client, future, task);
+                }
+            }
+            None => {
+                let reason = format!(
+                    "no task here has the key {key}: it was never submitted, or is already forgotten"
+                );
+                self.tell_client(
+                    client,
+                    SchedulerToClient::Cancelled { futures: vec![future], lost: true, reason },
+                );
+            }
+        }
+    }
+
+    fn tasks_of(&self, client: ClientId, futures: &[FutureId]) -> Vec<TaskId> {
+        let Some(entry) = self.clients.get(client.0) else { return Vec::new() };
+        futures.iter().filter_map(|&future| entry.futures.get(future)).collect()
+    }
+
+    fn on_retry(&mut self, client: ClientId, futures: &[FutureId]) {
+        let tasks = self.tasks_of(client, futures);
+        self.retry_tasks(&tasks);
+    }
+
+    fn on_fire_and_forget(&mut self, client: ClientId, futures: &[FutureId]) {
+        for task in self.tasks_of(client, futures) {
+            let state = self.tasks[task].state;
+            if state.is_active() || matches!(state, TaskState::Released | TaskState::Arriving { .. }) {
+                self.tasks[task].fire_and_forget = true;
+            }
+        }
+    }
+
+    /// A client's connection ended, or it said good-bye: what only it wanted is given up.
+    pub(crate) fn on_client_gone(&mut self, client: ClientId) {
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        if std::mem::replace(&mut entry.closing, true) && entry.futures.len() == 0 {
+            self.clients.remove(client.0);
+            return;
+        }
+        let session = entry.session;
+        let open: Vec<u32> = entry.open_graphs.keys().copied().collect();
+        for graph in open {
+            self.close_graph(client, graph);
+        }
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        let futures = entry.futures.all();
+        for &(future, task) in &futures {
+            // Others may go on holding an impure task: its key no longer says where to find it.
+            let is_own = self.tasks[task].token >> 64 == u128::from(session);
+            if self.tasks[task].key_source == KeySource::Session && is_own && self.tasks[task].wants.len() > 1
+            {
+                self.index_session_key(task);
+            }
+            if let Some(entry) = self.clients.get_mut(client.0) {
+                entry.futures.remove(future);
+            }
+            self.drop_want(task, Want { client, future });
+        }
+        self.clients.remove(client.0);
+    }
+
+    /// Makes an impure task's key known by itself, now that its session ends.
+    fn index_session_key(&mut self, id: TaskId) {
+        let task = &mut self.tasks[id];
+        let key = rask_types::KeyId(task.token ^ self.classes[task.class].prefix_hash);
+        task.key_source = KeySource::Token;
+        self.by_key.insert(key, id);
+    }
+
+    /// A client does not keep to the protocol: it is sent away, and nobody else notices.
+    pub(crate) fn refuse_client(&mut self, client: ClientId, reason: &str) {
+        self.tell_client(client, SchedulerToClient::Closing { reason: reason.to_owned() });
+        let goodbye = self.clients.get_mut(client.0).map(|entry| entry.outbox.take()).unwrap_or_default();
+        self.late_effects.extend(goodbye.into_iter().map(|message| Effect::ToClient(client, message)));
+        self.late_effects.push(Effect::CloseClient(client));
+        self.on_client_gone(client);
+    }
+
+    /// What clients keep of the workers without asking.
+    pub(crate) fn worker_summary(&self) -> WorkerSummary {
+        let mut summary = WorkerSummary::default();
+        for (_, worker) in self.workers.iter().filter(|(_, worker)| worker.is_here()) {
+            summary.n_workers += 1;
+            summary.n_threads += worker.description.nthreads;
+            summary.memory_bytes += worker.description.memory_limit_bytes;
+            summary.runtimes.push(worker.description.runtime.clone());
+            summary.versions.push(worker.description.version.clone());
+        }
+        for list in [&mut summary.runtimes, &mut summary.versions] {
+            list.sort();
+            list.dedup();
+        }
+        summary
+    }
+
+    /// Workers came or went: every client is told.
+    pub(crate) fn workers_changed(&mut self) {
+        let summary = self.worker_summary();
+        for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.registered) {
+            client.outbox.push(SchedulerToClient::WorkersChanged(summary.clone()));
+        }
+    }
+
+    /// A message for the users' eyes.
+    pub(crate) fn notify_clients(&mut self, topic: &str, text: &str) {
+        for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.registered) {
+            client.outbox.push(SchedulerToClient::Notice { topic: topic.to_owned(), text: text.to_owned() });
+        }
+    }
+
+    /// The payload of a value that the scheduler keeps.
+    pub(crate) fn inline_payload(&self, id: TaskId) -> Option<Payload> {
+        match self.tasks[id].state {
+            TaskState::Memory { inline: Some(value) } => {
+                Some(Payload::from_head(bytes::Bytes::copy_from_slice(self.values.get(value))))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A task as the scheduler knows it, and the slots tasks live in.
+
+use rask_types::{ClassId, ClientId, FutureId, RunId, TaskId, TypeId, WorkerId};
+use smallvec::SmallVec;
+
+use crate::args::ArgsRef;
+use crate::errors::ErrorId;
+use crate::values::ValueId;
+
+/// Where a task stands. The names are Dask's; a forgotten task's slot is `Free`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TaskState {
+    /// The slot holds no task.
+    Free,
+    /// Known, not to be run now.
+    Released,
+    /// To be run when `on` more dependencies are in memory.
+    Waiting { on: u32 },
+    /// Could run; in a queue of the scheduler. Whoever leaves this state counts `attempt` up, so that the queue's entry is stale.
+    Queued,
+    /// A client is bringing its value to this worker.
+    Arriving { worker: WorkerId },
+    /// Assigned to a worker.
+    Processing { worker: WorkerId, estimate_ns: u32, seceded: bool },
+    /// Its value exists: here, on the workers in `replicas`, or both.
+    Memory { inline: Option<ValueId> },
+    /// It failed, or one it depends on did.
+    Erred(ErrorId),
+}
+
+impl TaskState {
+    /// Dask's word, but for `no-worker`, which is a queued task whose lane no worker serves.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            TaskState::Free => "forgotten",
+            TaskState::Released => "released",
+            TaskState::Waiting { .. } | TaskState::Arriving { .. } => "waiting",
+            TaskState::Queued => "queued",
+            TaskState::Processing { .. } => "processing",
+            TaskState::Memory { .. } => "memory",
+            TaskState::Erred(_) => "erred",
+        }
+    }
+
+    /// On its way to a value: it needs its dependencies' values.
+    pub(crate) fn is_active(self) -> bool {
+        matches!(self, TaskState::Waiting { .. } | TaskState::Queued | TaskState::Processing { .. })
+    }
+}
+
+/// How a task came by its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum KeySource {
+    /// `token` is the client's session and future number; not in the key index.
+    Session,
+    /// `token` is a content hash; in the key index.
+    Token,
+    /// The user gave it; its canonical bytes are in `Tasks::names`; in the key index.
+    Named,
+}
+
+/// A client's hold on a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Want {
+    pub(crate) client: ClientId,
+    pub(crate) future: FutureId,
+}
+
+/// A task that depends on this one. Entries of forgotten tasks stay until the list is tidied; `birth` tells them apart
+/// from whoever has the slot now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dependent {
+    pub(crate) task: TaskId,
+    pub(crate) birth: u32,
+}
+
+/// One task.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) token: u128,
+    /// Place in the order of submission, which within a graph is the order to run in.
+    pub(crate) order: u64,
+    /// Size of the value in memory, in bytes; 0 until known.
+    pub(crate) nbytes: u64,
+    pub(crate) args: Option<ArgsRef>,
+    pub(crate) dependencies: SmallVec<[TaskId; 4]>,
+    pub(crate) dependents: SmallVec<[Dependent; 2]>,
+    pub(crate) wants: SmallVec<[Want; 1]>,
+    pub(crate) replicas: SmallVec<[WorkerId; 4]>,
+    pub(crate) state: TaskState,
+    pub(crate) class: ClassId,
+    /// The client that submitted it first: whose share of the cluster it uses.
+    pub(crate) owner: ClientId,
+    /// Counts the tasks that have lived in this slot.
+    pub(crate) birth: u32,
+    /// Counts the runs in this slot; never falls.
+    pub(crate) attempt: u32,
+    /// Dependents that exist.
+    pub(crate) live_dependents: u32,
+    /// Dependents that are active and so need the value.
+    pub(crate) waiters: u32,
+    /// Incomplete graphs it is part of, and tasks in whose pickled arguments a future for it lies.
+    pub(crate) holders: u32,
+    /// Last entry in the story.
+    pub(crate) story: u32,
+    pub(crate) type_id: TypeId,
+    pub(crate) retries_used: u32,
+    pub(crate) deaths: u32,
+    pub(crate) key_source: KeySource,
+    /// Wanted by nobody in particular until it finishes.
+    pub(crate) fire_and_forget: bool,
+    /// A literal or scattered value rather than a call.
+    pub(crate) scattered: bool,
+}
+
+impl Task {
+    fn vacant() -> Task {
+        Task {
+            token: 0,
+            order: 0,
+            nbytes: 0,
+            args: None,
+            dependencies: SmallVec::new(),
+            dependents: SmallVec::new(),
+            wants: SmallVec::new(),
+            replicas: SmallVec::new(),
+            state: TaskState::Free,
+            class: ClassId(0),
+            owner: ClientId(0),
+            birth: 0,
+            attempt: 0,
+            live_dependents: 0,
+            waiters: 0,
+            holders: 0,
+            story: u32::MAX,
+            type_id: TypeId(0),
+            retries_used: 0,
+            deaths: 0,
+            key_source: KeySource::Session,
+            fire_and_forget: false,
+            scattered: false,
+        }
+    }
+
+    /// Somebody has a use for its value.
+    pub(crate) fn is_needed(&self) -> bool {
+        !self.wants.is_empty() || self.waiters > 0 || self.holders > 0 || self.fire_and_forget
+    }
+}
+
+/// All slots.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    slots: Vec<Task>,
+    free: Vec<TaskId>,
+}
+
+impl std::ops::Index<TaskId> for Tasks {
+    type Output = Task;
+    #[inline]
+    fn index(&self, id: TaskId) -> &Task {
+        &self.slots[id.0 as usize]
+    }
+}
+
+impl std::ops::IndexMut<TaskId> for Tasks {
+    #[inline]
+    fn index_mut(&mut self, id: TaskId) -> &mut Task {
+        &mut self.slots[id.0 as usize]
+    }
+}
+
+impl Tasks {
+    /// A fresh task in some slot, `Released`, with the next birth number.
+    pub(crate) fn create(&mut self) -> TaskId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Task::vacant());
+            TaskId(u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks at once"))
+        });
+        let task = &mut self[id];
+        debug_assert_eq!(task.state, TaskState::Free);
+        task.birth = task.birth.wrapping_add(1);
+        task.state = TaskState::Released;
+        id
+    }
+
+    /// Empties the slot. Birth and attempt numbers go on from where they are.
+    pub(crate) fn free(&mut self, id: TaskId) {
+        let task = &mut self[id];
+        let (birth, attempt) = (task.birth, task.attempt);
+        *task = Task { birth, attempt, ..Task::vacant() };
+        self.free.push(id);
+    }
+
+    /// Tasks that exist.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Every task that exists, by slot.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        let occupied = |(_, task): &(usize, &Task)| task.state != TaskState::Free;
+        self.slots.iter().enumerate().filter(occupied).map(|(i, task)| (TaskId(i as u32), task))
+    }
+
+    /// The task's current run.
+    pub(crate) fn run(&self, id: TaskId) -> RunId {
+        RunId { task: id, attempt: self[id].attempt }
+    }
+
+    /// The task that is executing as `run`, if that is its current one.
+    pub(crate) fn current(&self, run: RunId) -> Option<&Task> {
+        let task = self.slots.get(run.task.0 as usize)?;
+        (task.attempt == run.attempt && task.state != TaskState::Free).then_some(task)
+    }
+
+    /// The slot behind a dependent's entry, unless that task is gone.
+    pub(crate) fn dependent(&self, entry: Dependent) -> Option<TaskId> {
+        (self[entry.task].birth == entry.birth && self[entry.task].state != TaskState::Free)
+            .then_some(entry.task)
+    }
+
+    /// Records that `dependent` depends on `dependency`.
+    pub(crate) fn link(&mut self, dependency: TaskId, dependent: TaskId) {
+        let birth = self[dependent].birth;
+        let task = &mut self[dependency];
+        task.live_dependents += 1;
+        task.dependents.push(Dependent { task: dependent, birth });
+    }
+
+    /// One dependent of `dependency` is gone: counts it off, and tidies the list once most of it is stale.
+    pub(crate) fn unlink(&mut self, dependency: TaskId) {
+        let task = &mut self[dependency];
+        task.live_dependents -= 1;
+        if task.live_dependents == 0 {
+            task.dependents = SmallVec::new();
+        } else if task.dependents.len() > 16 && task.dependents.len() > 2 * task.live_dependents as usize {
+            let entries = std::mem::take(&mut task.dependents);
+            let live = entries.into_iter().filter(|&entry| self.dependent(entry).is_some()).collect();
+            self[dependency].dependents = live;
+        }
+    }
+}
