@@ -15,10 +15,12 @@ mod csr;
 mod cull;
 mod cycle;
 mod fuse;
+mod layout;
 mod order;
 
 pub use csr::{Csr, CsrBuilder, GraphError};
 pub use cull::{CULLED, Culled, cull, needed};
 pub use cycle::{Cycle, find_cycle, topological_order};
 pub use fuse::{Fused, fuse_chains};
+pub use layout::{Direction, Layout, LayoutOptions, Point, Route, Size, layout};
 pub use order::{Pressure, order, pressure, run_sequence};
