@@ -21,13 +21,11 @@ struct Chunk {
 pub(crate) struct ArgsStore {
     chunks: Vec<Chunk>,
     free: Vec<u32>,
-    nbytes: u64,
 }
 
 impl ArgsStore {
     /// Keeps a chunk's arguments. Of its tasks, `live` will hold on to theirs; 0 keeps nothing.
     pub(crate) fn insert(&mut self, column: ArgsColumn) -> ChunkId {
-        self.nbytes += column.blob.len() as u64;
         let chunk = Chunk { column, live: 0 };
         match self.free.pop() {
             Some(id) => {
@@ -61,7 +59,6 @@ impl ArgsStore {
     fn drop_if_dead(&mut self, chunk: u32) {
         let entry = &mut self.chunks[chunk as usize];
         if entry.live == 0 {
-            self.nbytes -= entry.column.blob.len() as u64;
             entry.column = ArgsColumn::default();
             self.free.push(chunk);
         }
@@ -76,16 +73,6 @@ impl ArgsStore {
     /// The argument's buffers, mostly none.
     pub(crate) fn buffers(&self, args: ArgsRef) -> &[Bytes] {
         self.chunks[args.chunk as usize].column.buffers_of(args.position as usize)
-    }
-
-    /// Bytes of all heads kept.
-    pub(crate) fn nbytes(&self) -> u64 {
-        self.nbytes
-    }
-
-    /// Chunks kept.
-    pub(crate) fn len(&self) -> usize {
-        self.chunks.len() - self.free.len()
     }
 
     /// How many tasks hold on to arguments.

@@ -72,11 +72,6 @@ impl Classes {
         });
         id
     }
-
-    /// All classes, by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &ClassEntry> {
-        self.entries.iter()
-    }
 }
 
 impl std::ops::Index<ClassId> for Classes {

@@ -13,7 +13,7 @@ use crate::loss::Departure;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
 use crate::task::TaskState;
-use crate::worker::WorkerStatus;
+use crate::worker::{WorkerEntry, WorkerStatus};
 
 /// A nanny, and what it said of processes whose connections have not ended yet.
 #[derive(Debug, Default)]
@@ -141,11 +141,11 @@ impl Scheduler {
     }
 
     fn on_worker_exit(&mut self, nanny: NannyId, exit: WorkerExit) {
-        let mut workers = self.workers.iter();
-        let worker = workers.find(|(_, entry)| entry.description.nanny_instance == Some(exit.instance));
-        let Some((worker, status)) = worker.map(|(number, entry)| (WorkerId(number), entry.status)) else {
-            return;
-        };
+        let of_instance =
+            |(_, entry): &(u32, &WorkerEntry)| entry.description.nanny_instance == Some(exit.instance);
+        let found =
+            self.workers.iter().find(of_instance).map(|(number, entry)| (WorkerId(number), entry.status));
+        let Some((worker, status)) = found else { return };
         if matches!(status, WorkerStatus::AwaitingExitReport { .. }) {
             self.remove_worker(worker, &Departure::Death(Some(&exit)), &exit.status);
         } else if let Some(entry) = self.nannies.get_mut(&nanny) {
@@ -190,7 +190,7 @@ impl Scheduler {
 
     /// Workers are to leave: they get no more work, and close once nothing is kept on them alone.
     pub(crate) fn on_retire(&mut self, client: ClientId, request: RequestId, words: &[String]) {
-        let named = |entry: &crate::worker::WorkerEntry| words.iter().any(|word| entry.is_called(word));
+        let named = |entry: &WorkerEntry| words.iter().any(|word| entry.is_called(word));
         let retired: Vec<WorkerId> = self
             .workers
             .iter()

@@ -165,7 +165,6 @@ impl Scheduler {
         let entry = self.workers.get_mut(worker.0).expect("it speaks");
         entry.replicas += 1;
         entry.nbytes += nbytes;
-        self.close_evacuated();
     }
 
     /// A client asks who keeps these values.

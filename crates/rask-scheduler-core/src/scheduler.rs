@@ -183,6 +183,7 @@ impl Scheduler {
     pub fn poll_effect(&mut self) -> Option<Effect> {
         if self.stale {
             self.stale = false;
+            self.close_evacuated();
             self.dispatch();
             self.empty_outboxes();
         }

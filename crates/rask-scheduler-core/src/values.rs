@@ -53,11 +53,6 @@ impl ValueStore {
         &self.values[id.0 as usize]
     }
 
-    /// Bytes kept, with overhead.
-    pub(crate) fn nbytes(&self) -> u64 {
-        self.nbytes
-    }
-
     /// Values kept.
     pub(crate) fn len(&self) -> usize {
         self.values.len() - self.free.len()
