@@ -9,6 +9,7 @@ use rask_types::{Payload, RunId, TaskError};
 use crate::core::{Doom, WorkerCore, word};
 use crate::event::{Completion, Completions, Product};
 use crate::task::DepValue;
+use crate::waiting::Waiter;
 use crate::wanted::{Value, name};
 
 impl<V: Clone> WorkerCore<V> {
@@ -114,7 +115,7 @@ impl<V: Clone> WorkerCore<V> {
         }
     }
 
-    fn end_waiters(&mut self, waiters: &[crate::waiting::Waiter], doom: &Doom) {
+    fn end_waiters(&mut self, waiters: &[Waiter], doom: &Doom) {
         for waiter in waiters {
             if self.waiting.is_live(waiter) {
                 let flags = self.stop_waiting(waiter.index);
@@ -158,7 +159,7 @@ impl<V: Clone> WorkerCore<V> {
                     self.runs.set(value, flags & !word::WATCHED);
                 }
             }
-            Value::Fetch(fetch) => self.drop_if_idle_and_queued(value, nbytes),
+            Value::Fetch(_) => self.drop_if_idle_and_queued(value, nbytes),
         }
     }
 }

@@ -56,8 +56,16 @@ impl<V: Clone> WorkerCore<V> {
                     ready.push(ReadyRun { run, class, priority, order, name, args, deps: Vec::new() });
                 } else {
                     let deps_so_far = Vec::with_capacity(deps.len());
-                    let waiting =
-                        WaitingRun { run, class, priority, order, name, args, deps: deps_so_far, unresolved: 0 };
+                    let waiting = WaitingRun {
+                        run,
+                        class,
+                        priority,
+                        order,
+                        name,
+                        args,
+                        deps: deps_so_far,
+                        unresolved: 0,
+                    };
                     ready.extend(self.gather_deps(waiting, deps, &columns.values));
                 }
             }
@@ -132,8 +140,7 @@ impl<V: Clone> WorkerCore<V> {
 
     /// Begins to fetch a value, or dooms it if nobody named can be asked.
     pub(crate) fn fetch(&mut self, value: RunId, quest: Quest, replicate: bool) {
-        // Whoever is chosen replaces this place at once.
-        let fetch = Fetch { quest, replicate, at: Place::Queued(self.me) };
+        let fetch = Fetch { quest, replicate, at: Place::Nowhere };
         self.values.insert(name(value), Value::Fetch(fetch));
         self.choose_place(value);
     }
@@ -145,7 +152,12 @@ impl<V: Clone> WorkerCore<V> {
         };
         let text = format!("the scheduler assigned a task of class {class:?}, which it never defined");
         let error = TaskError::new(ErrorKind::Refused, key.unwrap_or_default(), text);
-        self.out.send(WorkerToScheduler::Erred { run, started_ns: 0, duration_ns: 0, error: Arc::new(error) });
+        self.out.send(WorkerToScheduler::Erred {
+            run,
+            started_ns: 0,
+            duration_ns: 0,
+            error: Arc::new(error),
+        });
     }
 }
 
@@ -185,5 +197,6 @@ fn defect(columns: &ComputeColumns) -> Option<&'static str> {
 }
 
 fn positions_ascend<T>(column: &[(u32, T)], n: usize) -> bool {
-    column.windows(2).all(|pair| pair[0].0 < pair[1].0) && column.last().is_none_or(|last| (last.0 as usize) < n)
+    column.windows(2).all(|pair| pair[0].0 < pair[1].0)
+        && column.last().is_none_or(|last| (last.0 as usize) < n)
 }

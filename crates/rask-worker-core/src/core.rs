@@ -26,11 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            flights_per_peer_max: 256,
-            flying_bytes_per_peer_max: 64 << 20,
-            flying_bytes_max: 256 << 20,
-        }
+        Limits { flights_per_peer_max: 256, flying_bytes_per_peer_max: 64 << 20, flying_bytes_max: 256 << 20 }
     }
 }
 

@@ -19,6 +19,7 @@ impl<V: Clone> WorkerCore<V> {
     /// Puts a fetch that is nowhere into the queue of a holder; dooms it if there is none to ask.
     pub(crate) fn choose_place(&mut self, value: RunId) {
         let Some(Value::Fetch(fetch)) = self.values.get_mut(&name(value)) else { return };
+        fetch.at = Place::Nowhere;
         if fetch.is_idle() {
             self.values.remove(&name(value));
             return;
@@ -52,6 +53,7 @@ impl<V: Clone> WorkerCore<V> {
             let request = self.peers.next_request();
             let values = self.board(worker, request);
             if !values.is_empty() {
+                self.peers.last_request = request;
                 self.out.push(Effect::Fetch { worker, request, values });
             }
         }
@@ -97,6 +99,7 @@ impl<V: Clone> WorkerCore<V> {
         if !fetch.is_asked(worker, request) {
             return;
         }
+        fetch.at = Place::Nowhere;
         if fetch.is_idle() {
             self.values.remove(&name(value));
             return;

@@ -3,8 +3,8 @@
 use hashbrown::HashMap;
 
 use crate::core::{WorkerCore, word};
-use crate::wanted::{Place, Quest, Value};
 use crate::waiting::DepSlot;
+use crate::wanted::{Place, Quest, Value};
 use rask_types::{RunId, WorkerId};
 
 impl<V: Clone> WorkerCore<V> {
@@ -92,6 +92,9 @@ impl<V: Clone> WorkerCore<V> {
                 }
                 Value::Fetch(fetch) => {
                     self.check_quest(run, &fetch.quest)?;
+                    if fetch.at == Place::Nowhere {
+                        return Err(format!("{run:?} is fetched from nowhere"));
+                    }
                     if let Place::Queued(worker) = fetch.at
                         && (fetch.is_idle() || !self.is_in_queue(worker, run))
                     {
@@ -150,7 +153,9 @@ impl<V: Clone> WorkerCore<V> {
             if peer.flights.len() > self.limits.flights_per_peer_max {
                 return Err(format!("{worker:?} is asked for too much at once"));
             }
-            if flying > self.limits.flying_bytes_per_peer_max && peer.flights.iter().filter(|f| f.nbytes > 0).count() > 1 {
+            if flying > self.limits.flying_bytes_per_peer_max
+                && peer.flights.iter().filter(|f| f.nbytes > 0).count() > 1
+            {
                 return Err(format!("{worker:?} is asked for too many bytes at once"));
             }
             if peer.queue.is_empty() == self.peers.eager.contains(worker) {

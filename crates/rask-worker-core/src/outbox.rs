@@ -40,11 +40,6 @@ impl<V> Outbox<V> {
         self.effects.pop_front()
     }
 
-    /// Completions may be under way to a message, effects to the driver.
-    pub fn is_empty(&self) -> bool {
-        self.effects.is_empty() && self.finished.runs.is_empty()
-    }
-
     /// Something that has no order against messages to the scheduler.
     pub fn push(&mut self, effect: Effect<V>) {
         self.effects.push_back(effect);

@@ -44,7 +44,7 @@ pub(crate) struct Peers {
     pub flying_bytes: u64,
     /// Something changed since fetches were last planned.
     pub plan_is_due: bool,
-    next_request: u32,
+    pub last_request: RequestId,
     last_served: WorkerId,
 }
 
@@ -127,9 +127,9 @@ impl Peers {
     /// True if one more value of `nbytes` may be asked of `worker` now. A value beyond all bounds travels alone.
     pub fn has_room(&self, worker: WorkerId, nbytes: u64, limits: &Limits) -> bool {
         let Some(peer) = self.known.get(&worker) else { return false };
-        let total_fits =
-            self.flying_bytes == 0 || self.flying_bytes + nbytes <= limits.flying_bytes_max;
-        let bytes_fit = peer.flying_bytes == 0 || peer.flying_bytes + nbytes <= limits.flying_bytes_per_peer_max;
+        let total_fits = self.flying_bytes == 0 || self.flying_bytes + nbytes <= limits.flying_bytes_max;
+        let bytes_fit =
+            peer.flying_bytes == 0 || peer.flying_bytes + nbytes <= limits.flying_bytes_per_peer_max;
         total_fits && bytes_fit && peer.flights.len() < limits.flights_per_peer_max
     }
 
@@ -143,9 +143,9 @@ impl Peers {
         self.last_served = worker;
     }
 
-    pub fn next_request(&mut self) -> RequestId {
-        self.next_request = self.next_request.wrapping_add(1);
-        RequestId(self.next_request)
+    /// The number of the next question.
+    pub fn next_request(&self) -> RequestId {
+        RequestId(self.last_request.0.wrapping_add(1))
     }
 
     /// When the next blocked peer with a queue may be asked again.

@@ -141,7 +141,9 @@ impl RunTable {
         let in_pages = self.pages.iter().enumerate().filter_map(|(at, page)| Some((at, page.as_ref()?)));
         let paged = in_pages.flat_map(|(at, page)| {
             let used = page.slots.iter().enumerate().filter(|(_, slot)| slot.word != 0);
-            used.map(move |(within, slot)| (RunId::new((at * SLOTS + within) as u32, slot.attempt), slot.word))
+            used.map(move |(within, slot)| {
+                (RunId::new((at * SLOTS + within) as u32, slot.attempt), slot.word)
+            })
         });
         paged.chain(self.beside.iter().map(|(&bits, &word)| (RunId::from_u64(bits), word)))
     }

@@ -35,7 +35,15 @@ impl<V> WaitingRun<V> {
             DepSlot::Here(value) => Some(value),
             DepSlot::Awaited(_) => None,
         };
-        ReadyRun { run, class, priority, order, name, args, deps: deps.into_iter().filter_map(here).collect() }
+        ReadyRun {
+            run,
+            class,
+            priority,
+            order,
+            name,
+            args,
+            deps: deps.into_iter().filter_map(here).collect(),
+        }
     }
 
     /// Values that this run awaits, once per place where it does.

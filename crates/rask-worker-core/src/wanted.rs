@@ -44,6 +44,8 @@ pub(crate) struct Fetch {
 /// Where a fetch stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
+    /// Between two places, or doomed; never when an event has been handled.
+    Nowhere,
     /// In the queue of this peer.
     Queued(WorkerId),
     /// Asked of this peer.
