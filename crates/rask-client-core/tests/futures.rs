@@ -1,0 +1,506 @@
+//! One thing at a time: what is said to the scheduler, and what becomes of futures.
+
+mod listener;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use listener::Listener;
+use rask_client_core::{
+    Answer, ClientCore, Completion, Effect, Fetch, FetchError, NewKey, NewTask, Outcome, QueueId, Session,
+    Status, SubmitError, WaitFor,
+};
+use rask_types::msg::{ClientToScheduler, FetchFailure, FromData, Query, SchedulerToClient, Whereabouts};
+use rask_types::{
+    DoneColumns, ErrorKind, FunctionId, FutureId, HeldByWorker, Key, KeyId, Language, Payload, RequestId,
+    RunId, TaskClass, TaskError, Tick, TypeId, WorkerId,
+};
+
+const SESSION: u64 = 0x5e55;
+
+fn core() -> (ClientCore, u32) {
+    let mut core = ClientCore::new(SESSION);
+    let payload = Payload::from_head(&b"code of inc"[..]);
+    let function = FunctionId::of(&payload);
+    core.define_function(function, &payload);
+    let class = core.define_class(&TaskClass::plain("inc", function, Language::Python)).unwrap();
+    (core, class)
+}
+
+fn task(class: u32, key: NewKey) -> NewTask<'static> {
+    NewTask { class, key, args: b"x", buffers: vec![], deps: &[], holds: &[], parent: None }
+}
+
+fn impure(core: &mut ClientCore, class: u32) -> FutureId {
+    core.submit_task(task(class, NewKey::Session)).unwrap()
+}
+
+fn done(values: &[(FutureId, &[u8])]) -> SchedulerToClient {
+    let mut columns = DoneColumns::default();
+    let mut blob = Vec::new();
+    for (future, value) in values {
+        columns.futures.push(*future);
+        blob.extend_from_slice(value);
+        columns.value_ends.push(blob.len() as u32);
+    }
+    columns.blob = blob.into();
+    SchedulerToClient::Done(columns)
+}
+
+fn held(future: FutureId, run: RunId, worker: u32) -> SchedulerToClient {
+    SchedulerToClient::Done(DoneColumns {
+        futures: vec![future],
+        value_ends: vec![0],
+        blob: Bytes::new(),
+        held: vec![(HeldByWorker { position: 0, nbytes: 5_000, type_id: TypeId(3) }, run, WorkerId(worker))],
+    })
+}
+
+fn erred(future: FutureId) -> SchedulerToClient {
+    let error = Arc::new(TaskError::new(ErrorKind::Exception, "inc-1", "ValueError: no"));
+    SchedulerToClient::Erred { futures: vec![future], error }
+}
+
+fn pending(future: FutureId) -> SchedulerToClient {
+    SchedulerToClient::Pending { futures: vec![future] }
+}
+
+fn peer(worker: u32) -> SchedulerToClient {
+    SchedulerToClient::DefinePeer { worker: WorkerId(worker), address: format!("tcp://10.0.0.{worker}:1") }
+}
+
+fn effects(core: &mut ClientCore) -> Vec<Effect> {
+    core.check_invariants();
+    let mut effects = Vec::new();
+    core.take_effects(&mut effects);
+    effects
+}
+
+#[test]
+fn functions_and_classes_are_said_once_and_first() {
+    let (mut core, class) = core();
+    let payload = Payload::from_head(&b"code of inc"[..]);
+    core.define_function(FunctionId::of(&payload), &payload);
+    let plain = TaskClass::plain("inc", FunctionId::of(&payload), Language::Python);
+    assert_eq!(core.define_class(&plain), Ok(class));
+    impure(&mut core, class);
+    let mut listener = Listener::default();
+    listener.listen(&mut core);
+    assert!(matches!(
+        listener.take()[..],
+        [
+            ClientToScheduler::DefineFunction { .. },
+            ClientToScheduler::DefineClass(_),
+            ClientToScheduler::Graph(_)
+        ]
+    ));
+    let unknown = TaskClass::plain("dec", FunctionId(9), Language::Python);
+    assert_eq!(core.define_class(&unknown), Err(SubmitError::UnknownFunction(FunctionId(9))));
+    assert_eq!(core.submit_task(task(7, NewKey::Session)), Err(SubmitError::UnknownClass(7)));
+}
+
+#[test]
+fn single_tasks_travel_together_and_releases_follow() {
+    let (mut core, class) = core();
+    let mut listener = Listener::default();
+    listener.listen(&mut core);
+    listener.take();
+    for _ in 0..100 {
+        let future = impure(&mut core, class);
+        core.release(future);
+    }
+    listener.listen(&mut core);
+    let messages = listener.take();
+    let [ClientToScheduler::Graph(chunk), ClientToScheduler::Release(released)] = &messages[..] else {
+        panic!("{messages:?}")
+    };
+    assert_eq!((chunk.len(), released.len()), (100, 100));
+    assert!(chunk.last);
+    core.check_invariants();
+    assert_eq!(core.futures_held(), 0);
+}
+
+#[test]
+fn another_parent_or_another_message_ends_a_chunk() {
+    let (mut core, class) = core();
+    let mut listener = Listener::default();
+    let first = impure(&mut core, class);
+    core.submit_task(NewTask { parent: Some(RunId::new(1, 1)), ..task(class, NewKey::Session) }).unwrap();
+    impure(&mut core, class);
+    core.cancel(&[first], false, "no");
+    impure(&mut core, class);
+    core.allocate(5);
+    impure(&mut core, class);
+    listener.listen(&mut core);
+    let sizes: Vec<usize> = listener
+        .take()
+        .iter()
+        .filter_map(|message| match message {
+            ClientToScheduler::Graph(chunk) => Some(chunk.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn keys_are_rendered_and_found() {
+    let (mut core, class) = core();
+    let session = impure(&mut core, class);
+    let pure = core.submit_task(task(class, NewKey::Token(0xabc))).unwrap();
+    let key = Key::Tuple(vec![Key::Str("x".into()), Key::Int(1)]);
+    let named = core.submit_task(task(class, NewKey::Named(key.to_canonical().into()))).unwrap();
+
+    let token = u128::from(SESSION) << 64 | u128::from(session.0);
+    assert_eq!(core.key(session), Some(Key::generated("inc", token)));
+    assert_eq!(core.key(pure), Some(Key::generated("inc", 0xabc)));
+    assert_eq!(core.key(named), Some(key.clone()));
+
+    assert_eq!(core.lookup(KeyId::of_generated("inc", 0xabc)), Some(pure));
+    assert_eq!(core.lookup_token(class, 0xabc), Some(pure));
+    assert_eq!(core.lookup(key.id()), Some(named));
+    assert_eq!(core.lookup(KeyId::of_generated("inc", token)), None, "impure keys are not indexed");
+    let typed = Key::Str(core.key(session).unwrap().to_string());
+    assert_eq!(core.lookup_key(&typed), Some(session), "but a key that comes back as text is found");
+    assert_eq!(core.lookup_key(&Key::generated("dec", token)), None);
+    assert_eq!(core.want(&typed), session);
+
+    // Two more holds on `pure`: only the third release forgets it.
+    core.release(pure);
+    core.release(pure);
+    assert!(core.status(pure).is_some());
+    core.release(pure);
+    assert_eq!(core.status(pure), None);
+    assert_eq!(core.lookup_token(class, 0xabc), None);
+    core.check_invariants();
+}
+
+#[test]
+fn a_key_that_is_not_canonical_is_refused() {
+    let (mut core, class) = core();
+    let garbage = NewKey::Named(Bytes::from_static(b"\xff\xff"));
+    assert!(matches!(core.submit_task(task(class, garbage)), Err(SubmitError::BadKey(_))));
+    let next = impure(&mut core, class);
+    assert_eq!(core.status(next), Some(Status::Pending));
+    core.check_invariants();
+}
+
+#[test]
+fn an_erred_or_cancelled_call_that_is_made_again_runs_again() {
+    let (mut core, class) = core();
+    for end in [erred, |f| SchedulerToClient::Cancelled { futures: vec![f], lost: true, reason: "w".into() }]
+    {
+        let old = core.submit_task(task(class, NewKey::Token(5))).unwrap();
+        core.on_message(end(old));
+        assert_eq!(core.lookup_token(class, 5), None);
+        let new = core.submit_task(task(class, NewKey::Token(5))).unwrap();
+        assert_eq!(core.lookup_token(class, 5), Some(new));
+        core.check_invariants();
+        core.release_all([old, new, new]);
+    }
+}
+
+#[test]
+fn what_arrives_for_a_forgotten_future_is_dropped() {
+    let (mut core, class) = core();
+    let future = impure(&mut core, class);
+    core.release(future);
+    core.on_message(done(&[(future, b"1")]));
+    core.on_message(held(future, RunId::new(1, 1), 1));
+    core.on_message(erred(future));
+    core.on_message(pending(future));
+    core.check_invariants();
+    assert_eq!(core.outcome(future), Outcome::Unknown);
+    assert_eq!(core.futures_held(), 0);
+}
+
+#[test]
+fn values_come_back_whatever_their_size() {
+    let (mut core, class) = core();
+    for size in [0, 1, 29, 30, 31, 32, 1024] {
+        let future = impure(&mut core, class);
+        let value = vec![7; size];
+        core.on_message(done(&[(future, &value)]));
+        assert_eq!(core.outcome(future), Outcome::Inline(value.clone().into()), "{size}");
+        let Fetch::Over(results) = core.begin_fetch(&[future, future]) else { panic!() };
+        assert_eq!(results, [Ok(Payload::from_head(value.clone())), Ok(Payload::from_head(value))]);
+    }
+    core.check_invariants();
+}
+
+#[test]
+fn columns_that_contradict_themselves_change_nothing() {
+    let (mut core, class) = core();
+    let future = impure(&mut core, class);
+    for (ends, blob) in [(vec![], "ab"), (vec![3], "ab"), (vec![2, 1], "ab")] {
+        let blob = Bytes::from_static(blob.as_bytes());
+        let columns = DoneColumns { futures: vec![future], value_ends: ends, blob, held: vec![] };
+        core.on_message(SchedulerToClient::Done(columns));
+        assert_eq!(core.status(future), Some(Status::Pending));
+    }
+}
+
+#[test]
+fn futures_go_back_to_pending_and_end_again() {
+    let (mut core, class) = core();
+    let future = core.submit_task(task(class, NewKey::Token(1))).unwrap();
+    core.on_message(held(future, RunId::new(1, 1), 1));
+    core.on_message(pending(future));
+    assert_eq!(core.status(future), Some(Status::Pending));
+    core.on_message(erred(future));
+    assert_eq!(core.status(future), Some(Status::Error));
+    core.retry(&[future]);
+    assert_eq!(core.status(future), Some(Status::Pending));
+    assert_eq!(core.lookup_token(class, 1), Some(future), "it can be shared again");
+    core.on_message(done(&[(future, b"1")]));
+    assert_eq!(core.status(future), Some(Status::Finished));
+    core.cancel(&[future], false, "enough");
+    assert_eq!(core.outcome(future), Outcome::Cancelled { reason: "enough".into() });
+    core.on_message(done(&[(future, b"1")]));
+    core.on_message(pending(future));
+    assert_eq!(core.status(future), Some(Status::Cancelled), "what was given up stays so");
+    core.check_invariants();
+}
+
+#[test]
+fn a_waiter_is_told_once_when_the_last_is_there() {
+    let (mut core, class) = core();
+    let futures: Vec<FutureId> = (0..1000).map(|_| impure(&mut core, class)).collect();
+    let waiter = core.begin_wait(&futures, WaitFor::All).unwrap();
+    for &future in &futures[..999] {
+        core.on_message(done(&[(future, b"1")]));
+        assert_eq!(effects(&mut core), []);
+    }
+    core.on_message(done(&[(futures[999], b"1")]));
+    assert_eq!(effects(&mut core), [Effect::WaitOver(waiter)]);
+    core.end_wait(waiter);
+    assert_eq!(core.begin_wait(&futures, WaitFor::All), None);
+    assert_eq!(
+        core.begin_wait(&[FutureId(1 << 60)], WaitFor::All),
+        None,
+        "nobody waits for what is not held"
+    );
+}
+
+#[test]
+fn a_waiter_for_all_goes_back_for_what_is_pending_again() {
+    let (mut core, class) = core();
+    let [a, b, c] = [(); 3].map(|()| impure(&mut core, class));
+    let waiter = core.begin_wait(&[a, b, c], WaitFor::All).unwrap();
+    core.on_message(done(&[(c, b"1")]));
+    core.on_message(pending(c));
+    core.on_message(done(&[(a, b"1"), (b, b"1")]));
+    assert_eq!(effects(&mut core), []);
+    core.on_message(erred(c));
+    assert_eq!(effects(&mut core), [Effect::WaitOver(waiter)]);
+}
+
+#[test]
+fn waiters_for_any_and_for_errors_are_told_early() {
+    let (mut core, class) = core();
+    let [a, b, c, other] = [(); 4].map(|()| impure(&mut core, class));
+    let any = core.begin_wait(&[a, b, c], WaitFor::Any).unwrap();
+    let first_error = core.begin_wait(&[a, b, c], WaitFor::AllOrFirstError).unwrap();
+    core.on_message(erred(other));
+    assert_eq!(effects(&mut core), []);
+    core.on_message(done(&[(b, b"1")]));
+    assert_eq!(effects(&mut core), [Effect::WaitOver(any)]);
+    core.on_message(erred(a));
+    assert_eq!(effects(&mut core), [Effect::WaitOver(first_error)]);
+    assert_eq!(core.begin_wait(&[a, c], WaitFor::AllOrFirstError), None);
+    assert_eq!(core.begin_wait(&[c, b], WaitFor::Any), None);
+}
+
+#[test]
+fn giving_up_the_future_that_is_waited_for_ends_the_wait() {
+    let (mut core, class) = core();
+    let future = impure(&mut core, class);
+    let waiter = core.begin_wait(&[future], WaitFor::All).unwrap();
+    core.release(future);
+    assert_eq!(effects(&mut core), [Effect::WaitOver(waiter)]);
+}
+
+#[test]
+fn subscribers_are_told_once_each() {
+    let (mut core, class) = core();
+    let [a, b] = [(); 2].map(|()| impure(&mut core, class));
+    core.on_message(done(&[(a, b"1")]));
+    let (one, two) = (QueueId(1), QueueId(2));
+    core.subscribe(a, one, 10);
+    core.subscribe(b, one, 11);
+    core.subscribe(b, two, 12);
+    core.subscribe(b, two, 13);
+    core.unsubscribe(b, two, 13);
+    core.check_invariants();
+    core.on_message(erred(b));
+    core.on_message(pending(b));
+    core.on_message(done(&[(b, b"1")]));
+    core.check_invariants();
+    let mut completions = Vec::new();
+    core.take_completions(&mut completions);
+    let completion = |queue, tag, future| Completion { queue, tag, future };
+    assert_eq!(completions, [completion(one, 10, a), completion(one, 11, b), completion(two, 12, b)]);
+}
+
+#[test]
+fn questions_are_answered_once() {
+    let (mut core, _) = core();
+    let request = core.query(Query::Identity);
+    let answer = SchedulerToClient::Reply { request, result: Ok(Bytes::from_static(b"v")) };
+    core.on_message(answer.clone());
+    core.on_message(answer);
+    core.on_message(SchedulerToClient::Reply { request: RequestId(77), result: Err("?".into()) });
+    let reply = Answer::Reply(Ok(Bytes::from_static(b"v")));
+    assert_eq!(effects(&mut core), [Effect::Answered(request, reply)]);
+}
+
+#[test]
+fn the_end_of_the_session_ends_everything() {
+    let (mut core, class) = core();
+    core.on_message(peer(1));
+    let [waiting, kept, small, erring] = [(); 4].map(|()| impure(&mut core, class));
+    core.on_message(held(kept, RunId::new(1, 1), 1));
+    core.on_message(done(&[(small, b"1")]));
+    core.on_message(erred(erring));
+    let request = core.query(Query::Identity);
+    let waiter = core.begin_wait(&[waiting], WaitFor::All).unwrap();
+    let Fetch::Going(fetch) = core.begin_fetch(&[kept]) else { panic!() };
+    effects(&mut core);
+
+    core.disconnect("the connection broke", false);
+    let reason: Arc<str> = "the connection broke".into();
+    assert_eq!(core.outcome(waiting), Outcome::Cancelled { reason: reason.clone() });
+    assert_eq!(core.status(small), Some(Status::Finished));
+    assert_eq!(core.status(erring), Some(Status::Error));
+    assert_eq!(
+        effects(&mut core),
+        [
+            Effect::SessionChanged,
+            Effect::WaitOver(waiter),
+            Effect::Answered(request, Answer::Closed { reason: reason.clone() }),
+            Effect::FetchOver(fetch),
+        ]
+    );
+    assert_eq!(core.take_fetch(fetch), Some(vec![Err(FetchError::Closed { reason: reason.clone() })]));
+    assert_eq!(core.session(), &Session::Closed { reason: reason.clone() });
+    assert_eq!(
+        core.submit_task(task(class, NewKey::Session)),
+        Err(SubmitError::Closed { reason: reason.clone() })
+    );
+    let late = core.query(Query::Identity);
+    assert_eq!(effects(&mut core), [Effect::Answered(late, Answer::Closed { reason })]);
+    core.release_all([waiting, kept, small, erring]);
+    assert!(!core.has_messages());
+    core.check_invariants();
+}
+
+#[test]
+fn a_fetch_asks_each_worker_once() {
+    let (mut core, class) = core();
+    core.on_message(peer(1));
+    core.on_message(peer(2));
+    let [a, b, c, inline] = [(); 4].map(|()| impure(&mut core, class));
+    for (future, run, worker) in [(a, 1, 1), (b, 2, 2), (c, 3, 1)] {
+        core.on_message(held(future, RunId::new(run, 1), worker));
+    }
+    core.on_message(done(&[(inline, b"i")]));
+    let Fetch::Going(fetch) = core.begin_fetch(&[a, b, c, inline, a]) else { panic!() };
+    let asked = effects(&mut core);
+    let [
+        Effect::FetchFrom { worker: w1, request: r1, values: v1 },
+        Effect::FetchFrom { worker: w2, request: r2, values: v2 },
+    ] = &asked[..]
+    else {
+        panic!("{asked:?}")
+    };
+    assert_eq!((w1.0, &v1[..]), (1, &[RunId::new(1, 1), RunId::new(3, 1)][..]));
+    assert_eq!((w2.0, &v2[..]), (2, &[RunId::new(2, 1)][..]));
+    let value = |request: &RequestId, run: u32, bytes: &'static [u8]| FromData::Value {
+        request: *request,
+        value: RunId::new(run, 1),
+        result: Ok(Payload::from_head(bytes)),
+    };
+    core.on_data(WorkerId(1), value(r1, 3, b"c"));
+    core.on_data(WorkerId(1), value(r1, 3, b"again"));
+    core.on_data(WorkerId(2), value(r1, 1, b"not who was asked"));
+    core.on_data(WorkerId(2), value(r2, 2, b"b"));
+    assert_eq!(effects(&mut core), []);
+    core.on_data(WorkerId(1), value(r1, 1, b"a"));
+    assert_eq!(effects(&mut core), [Effect::FetchOver(fetch)]);
+    let expected = [b"a", b"b", b"c", b"i", b"a"].map(|bytes| Ok(Payload::from_head(&bytes[..])));
+    assert_eq!(core.take_fetch(fetch).unwrap(), expected);
+    core.check_invariants();
+}
+
+/// Gives the number of the `Locate` that the client sends by `now`.
+fn locate(core: &mut ClientCore, listener: &mut Listener, now: Tick) -> Option<RequestId> {
+    core.advance(now);
+    listener.listen(core);
+    listener.take().into_iter().find_map(|message| match message {
+        ClientToScheduler::Locate { request, .. } => Some(request),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_value_that_moved_is_found_again() {
+    let (mut core, class) = core();
+    let mut listener = Listener::default();
+    core.on_message(peer(1));
+    core.on_message(peer(2));
+    let future = impure(&mut core, class);
+    core.on_message(held(future, RunId::new(1, 1), 1));
+    let Fetch::Going(fetch) = core.begin_fetch(&[future]) else { panic!() };
+    effects(&mut core);
+    core.on_data_link_lost(WorkerId(1), "refused");
+    assert_eq!(effects(&mut core), []);
+    let request = locate(&mut core, &mut listener, Tick::ZERO).expect("it asks at once");
+    let at = Whereabouts { run: RunId::new(1, 1), workers: vec![WorkerId(1), WorkerId(2)], inline: None };
+    core.on_message(SchedulerToClient::Located { request, items: vec![Some(at)] });
+    let asked = effects(&mut core);
+    let [Effect::FetchFrom { worker: WorkerId(2), request, .. }] = asked[..] else { panic!("{asked:?}") };
+
+    // The second does not have it any more: it is being made again.
+    let missing = FromData::Value { request, value: RunId::new(1, 1), result: Err(FetchFailure::Missing) };
+    core.on_data(WorkerId(2), missing);
+    core.on_message(pending(future));
+    assert_eq!(locate(&mut core, &mut listener, Tick::from_ms(1)), None, "the second time it pauses");
+    let request = locate(&mut core, &mut listener, Tick::from_ms(100)).expect("then asks");
+    core.on_message(SchedulerToClient::Located { request, items: vec![None] });
+    assert_eq!(effects(&mut core), []);
+    core.on_message(done(&[(future, b"small")]));
+    assert_eq!(effects(&mut core), [Effect::FetchOver(fetch)]);
+    assert_eq!(core.take_fetch(fetch), Some(vec![Ok(Payload::from_head(&b"small"[..]))]));
+}
+
+#[test]
+fn a_value_that_nobody_gives_is_given_up() {
+    let (mut core, class) = core();
+    let mut listener = Listener::default();
+    core.on_message(peer(1));
+    let future = impure(&mut core, class);
+    core.on_message(held(future, RunId::new(1, 1), 1));
+    let Fetch::Going(fetch) = core.begin_fetch(&[future]) else { panic!() };
+    let mut now = Tick::ZERO;
+    for round in 0.. {
+        core.on_data_link_lost(WorkerId(1), "refused");
+        if core.take_fetch(fetch).is_some_and(|results| match &results[..] {
+            [Err(FetchError::Unreachable { reason })] => reason.contains("tcp://10.0.0.1:1"),
+            other => panic!("{other:?}"),
+        }) {
+            assert_eq!(round, 9);
+            break;
+        }
+        let next = core.advance(now);
+        now = next.unwrap_or(now);
+        let request = locate(&mut core, &mut listener, now).or_else(|| {
+            listener.listen(&mut core);
+            None
+        });
+        let request = request.expect("it asks when its time has come");
+        let at = Whereabouts { run: RunId::new(1, 1), workers: vec![WorkerId(1)], inline: None };
+        core.on_message(SchedulerToClient::Located { request, items: vec![Some(at)] });
+        core.check_invariants();
+    }
+    assert!(now > Tick::from_ms(2_000) && now < Tick::from_ms(6_000), "{now:?}");
+}
