@@ -194,18 +194,21 @@ impl Wire for Bytes {
         items.iter().for_each(|item| w.raw_bytes(item));
     }
     fn get_list(r: &mut Reader<'_>) -> Result<Vec<Bytes>, WireError> {
-        let lens: Vec<u64> = get_column(r)?;
-        let total =
-            lens.iter().try_fold(0_u64, |sum, &len| sum.checked_add(len)).ok_or(WireError::Overflow)?;
-        let blob = r.raw_bytes(usize::try_from(total).map_err(|_| WireError::Overflow)?)?;
-        let mut at = 0;
-        let mut next = |len: u64| {
-            let start = at;
-            at += len as usize;
-            blob.slice(start..at)
-        };
-        Ok(lens.into_iter().map(&mut next).collect())
+        Ok(get_slices(r)?.collect())
     }
+}
+
+/// The items of a list of bytes, as slices of one allocation.
+pub(crate) fn get_slices(r: &mut Reader<'_>) -> Result<impl ExactSizeIterator<Item = Bytes>, WireError> {
+    let lens: Vec<u64> = get_column(r)?;
+    let total = lens.iter().try_fold(0_u64, |sum, &len| sum.checked_add(len)).ok_or(WireError::Overflow)?;
+    let blob = r.raw_bytes(usize::try_from(total).map_err(|_| WireError::Overflow)?)?;
+    let mut at = 0;
+    Ok(lens.into_iter().map(move |len| {
+        let start = at;
+        at += len as usize;
+        blob.slice(start..at)
+    }))
 }
 
 impl<T: Wire> Wire for Option<T> {

@@ -1,11 +1,10 @@
 //! Runs on their way to a worker.
 
-use bytes::Bytes;
 use rask_types::{ComputeColumns, DepSource, Payload, RunId, TaskId};
 
 use super::graph::{check, check_ends, put_ends};
 use super::parts::{get_buffers, put_buffers};
-use crate::codec::Wire;
+use crate::codec::{Wire, get_slices};
 use crate::error::WireError;
 use crate::primitive::{Reader, Writer, get_column, get_tokens, put_column, put_tokens};
 
@@ -70,8 +69,7 @@ fn put_values(values: &[Payload], w: &mut Writer<'_>) {
 }
 
 fn get_values(r: &mut Reader<'_>) -> Result<Vec<Payload>, WireError> {
-    let heads = Bytes::get_list(r)?;
-    let mut values: Vec<Payload> = heads.into_iter().map(Payload::from_head).collect();
+    let mut values: Vec<Payload> = get_slices(r)?.map(Payload::from_head).collect();
     for _ in 0..r.count()? {
         let position: usize = r.number()?;
         let buffers = get_buffers(r)?;
