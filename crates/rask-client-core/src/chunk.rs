@@ -477,8 +477,8 @@ mod tests {
         let task = |i: u64| Task {
             id: 100 + i,
             class: (i / 15_000) as u32,
-            kind: (i % 7 == 0) as u8,
-            key: if i % 7 == 0 { u128::from(i) } else { 0 },
+            kind: u8::from(i.is_multiple_of(7)),
+            key: if i.is_multiple_of(7) { u128::from(i) } else { 0 },
             args: vec![1],
             buffers: vec![],
             deps: if i > 0 { vec![100 + i - 1] } else { vec![] },

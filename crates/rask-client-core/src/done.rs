@@ -21,6 +21,9 @@ use crate::slot::{Held, State, Status, watch};
 impl ClientCore {
     /// The scheduler said something.
     pub fn on_message(&mut self, message: SchedulerToClient) {
+        if !self.is_open() {
+            return;
+        }
         match message {
             SchedulerToClient::Welcome {
                 client,
@@ -30,12 +33,10 @@ impl ClientCore {
                 dashboard_link,
                 workers,
             } => {
-                if self.is_open() {
-                    let welcome = Welcome { client, epoch, scheduler_name, data_secret, dashboard_link };
-                    self.session = Session::Open(welcome);
-                    self.workers = workers;
-                    self.effects.extend([Effect::SessionChanged, Effect::WorkersChanged]);
-                }
+                let welcome = Welcome { client, epoch, scheduler_name, data_secret, dashboard_link };
+                self.session = Session::Open(welcome);
+                self.workers = workers;
+                self.effects.extend([Effect::SessionChanged, Effect::WorkersChanged]);
             }
             SchedulerToClient::Done(done) => self.on_done(&done),
             SchedulerToClient::Erred { futures, error } => {
@@ -126,7 +127,9 @@ impl ClientCore {
             }
             return;
         }
-        if state.status() != Status::Finished && slot.watch & watch::ERROR != 0 {
+        // Marks are on pending futures only, but a finished one may fail, too.
+        let unmarked = slot.state.status() == Status::Finished;
+        if state.status() != Status::Finished && (unmarked || slot.watch & watch::ERROR != 0) {
             self.waiters.note_error();
         }
         slot.state = state;

@@ -12,7 +12,7 @@ use rask_types::msg::{ClientToScheduler, FetchFailure, FromData, Whereabouts};
 use rask_types::{FutureId, Payload, RequestId, RunId, TaskError, Tick, WorkerId};
 use smallvec::SmallVec;
 
-use crate::core::{ClientCore, Effect};
+use crate::core::{ClientCore, Effect, Session};
 use crate::requests::Asker;
 use crate::slot::{State, watch};
 
@@ -169,6 +169,10 @@ impl ClientCore {
     /// Begins to fetch the values of `futures`, which had best be finished. The caller keeps holding them.
     pub fn begin_fetch(&mut self, futures: &[FutureId]) -> Fetch {
         let (results, rest) = self.take_inline(futures);
+        if let Session::Closed { reason } = &self.session {
+            let closed = || Err(FetchError::Closed { reason: reason.clone() });
+            return Fetch::Over(results.into_iter().map(|r| r.unwrap_or_else(closed)).collect());
+        }
         if rest.is_empty() {
             return Fetch::Over(results.into_iter().flatten().collect());
         }
@@ -349,6 +353,11 @@ impl ClientCore {
             self.locate(id, due);
         }
         next
+    }
+
+    /// True if `advance` has something to do that has no time yet.
+    pub fn must_advance(&self) -> bool {
+        self.fetches.jobs.values().any(|job| job.troubled.iter().any(|entry| entry.1.is_none()))
     }
 
     fn locate(&mut self, id: FetchId, positions: Vec<u32>) {

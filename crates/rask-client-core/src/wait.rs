@@ -43,7 +43,7 @@ pub(crate) struct Waiters {
     waiters: BTreeMap<WaiterId, Waiter>,
     /// Some future is pending again.
     from_the_start: bool,
-    /// A future with an `ERROR` mark failed.
+    /// A future failed that someone may wait for.
     failed: bool,
 }
 
@@ -57,7 +57,7 @@ impl Waiters {
     }
 
     pub(crate) fn note_error(&mut self) {
-        self.failed = true;
+        self.failed |= !self.waiters.is_empty();
     }
 }
 
@@ -115,7 +115,7 @@ fn is_settled(status: Option<Status>) -> bool {
 }
 
 fn is_failed(status: Option<Status>) -> bool {
-    !matches!(status, Some(Status::Pending | Status::Finished))
+    !matches!(status, None | Some(Status::Pending | Status::Finished))
 }
 
 /// True if a wait would not wait at all; allocates nothing.
@@ -132,7 +132,7 @@ fn is_over_at_once(table: &FutureTable, futures: &[FutureId], wait_for: WaitFor)
 }
 
 impl ClientCore {
-    /// Begins to wait; `None` if there is nothing to wait for. Futures that are not held count as lost.
+    /// Begins to wait; `None` if there is nothing to wait for. Futures that are not held are not waited for.
     /// [`Effect::WaitOver`] says when it is over; [`ClientCore::end_wait`] must follow in any case.
     pub fn begin_wait(&mut self, futures: &[FutureId], wait_for: WaitFor) -> Option<WaiterId> {
         if is_over_at_once(&self.table, futures, wait_for) {
@@ -194,7 +194,8 @@ impl ClientCore {
             );
             if waiter.wait_for == WaitFor::AllOrFirstError {
                 let fine = |&future: &FutureId| {
-                    self.status(future) == Some(Status::Finished) || marked(future, watch::ERROR)
+                    matches!(self.status(future), None | Some(Status::Finished))
+                        || marked(future, watch::ERROR)
                 };
                 assert!(waiter.futures.iter().all(fine), "all or error: pending ones are watched");
             }

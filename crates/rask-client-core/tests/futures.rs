@@ -229,6 +229,19 @@ fn values_come_back_whatever_their_size() {
 }
 
 #[test]
+fn many_values_come_back_side_by_side() {
+    let (mut core, class) = core();
+    let [a, b, c] = [(); 3].map(|()| impure(&mut core, class));
+    let long = [9; 100];
+    core.on_message(done(&[(c, &long), (a, b"a")]));
+    let values = core.inline_values(&[a, b, c, a, FutureId(1 << 50)]);
+    assert_eq!(values.len(), 5);
+    let got: Vec<_> = (0..6).map(|i| values.get(i)).collect();
+    assert_eq!(got, [Some(&b"a"[..]), None, Some(&long[..]), Some(&b"a"[..]), None, None]);
+    assert_eq!(values.others, [1, 4]);
+}
+
+#[test]
 fn columns_that_contradict_themselves_change_nothing() {
     let (mut core, class) = core();
     let future = impure(&mut core, class);

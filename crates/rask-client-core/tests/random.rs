@@ -395,7 +395,8 @@ impl World {
 
     fn is_over(&self, futures: &[FutureId], how: WaitFor) -> bool {
         let mut statuses = futures.iter().map(|&future| self.core.status(future));
-        let failed = |status: Option<Status>| !matches!(status, Some(Status::Pending | Status::Finished));
+        let failed =
+            |status: Option<Status>| !matches!(status, None | Some(Status::Pending | Status::Finished));
         match how {
             WaitFor::All => statuses.all(|status| status != Some(Status::Pending)),
             WaitFor::Any => futures.is_empty() || statuses.any(|status| status != Some(Status::Pending)),
