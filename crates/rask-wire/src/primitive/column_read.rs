@@ -113,3 +113,84 @@ fn get_ranges<T: ColumnItem>(r: &mut Reader<'_>, len: usize, seen: &mut u64) -> 
         Err(WireError::Inconsistent("ranges do not add up to the length of their column"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitive::put_column;
+    use proptest::prelude::*;
+
+    fn there_and_back(values: &[u64]) -> (Vec<u8>, Result<Vec<u64>, WireError>) {
+        let mut bytes = Vec::new();
+        put_column(&mut bytes, values.iter().copied());
+        let mut r = Reader::borrowed(&bytes);
+        let back = get_column(&mut r);
+        assert_eq!(r.remaining(), 0);
+        (bytes, back)
+    }
+
+    /// Columns as they occur: scattered over any width, climbing by steps of any width, in ranges.
+    fn columns() -> impl Strategy<Value = Vec<u64>> {
+        let near = (any::<u64>(), 0_u32..65, proptest::collection::vec(any::<u64>(), 0..40)).prop_map(
+            |(base, shift, all)| {
+                all.into_iter().map(|v| base.wrapping_add(v.checked_shr(shift).unwrap_or(0))).collect()
+            },
+        );
+        let climbing = (any::<u64>(), 0_u32..65, proptest::collection::vec(any::<u64>(), 0..40)).prop_map(
+            |(first, shift, steps)| {
+                let next = |at: &mut u64, step: u64| {
+                    *at = at.wrapping_add(step.checked_shr(shift).unwrap_or(0));
+                    Some(*at)
+                };
+                steps.into_iter().scan(first, next).collect()
+            },
+        );
+        let ranges = proptest::collection::vec((any::<u64>(), 1_u64..80), 0..5).prop_map(|ranges| {
+            ranges.into_iter().flat_map(|(start, n)| (0..n).map(move |i| start.wrapping_add(i))).collect()
+        });
+        prop_oneof![near, climbing, ranges]
+    }
+
+    proptest! {
+        #[test]
+        fn columns_come_back(values in columns()) {
+            prop_assert_eq!(there_and_back(&values).1, Ok(values));
+        }
+
+        #[test]
+        fn garbage_is_a_column_or_an_error(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0_u8..40], 0..60)) {
+            if let Ok(values) = get_column::<u64>(&mut Reader::borrowed(&bytes)) {
+                prop_assert_eq!(there_and_back(&values).1, Ok(values));
+            }
+        }
+    }
+
+    #[test]
+    fn each_shape_takes_its_shortest_form() {
+        let form_and_len = |values: Vec<u64>| {
+            let bytes = there_and_back(&values).0;
+            (bytes[values.len().ilog2() as usize / 7 + 1], bytes.len())
+        };
+        assert_eq!(form_and_len(vec![7; 100]), (PLAIN << 4, 3));
+        assert_eq!(form_and_len((50..150).collect()), (STEPS << 4, 4));
+        assert_eq!(form_and_len((0..100).map(|i| i * 3).collect()), (STEPS << 4, 4));
+        assert_eq!(form_and_len((0..100).map(|i| 1000 + i * i % 7).collect()), (PLAIN << 4 | 1, 104));
+        assert_eq!(form_and_len((0..100).map(|i| i * 1000 + i * i % 7).collect()).0, STEPS << 4 | 1);
+        assert_eq!(form_and_len((0..50).chain(9000..9050).collect()).0, RANGES << 4);
+    }
+
+    #[test]
+    fn a_number_too_large_for_its_column_is_an_error() {
+        for values in
+            [vec![1, 1 << 32], vec![1 << 32, (1 << 32) + 1], (0..100).map(|i| (1 << 32) - 50 + i).collect()]
+        {
+            let mut bytes = Vec::new();
+            put_column(&mut bytes, values.iter().copied());
+            assert_eq!(
+                get_column::<u32>(&mut Reader::borrowed(&bytes)),
+                Err(WireError::Overflow),
+                "{values:?}"
+            );
+        }
+    }
+}
