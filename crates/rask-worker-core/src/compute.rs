@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rask_types::columns::ascending_to;
 use rask_types::msg::WorkerToScheduler;
-use rask_types::{ClassId, ComputeColumns, DepSource, ErrorKind, Key, Payload, RunId, TaskError, WorkerId};
+use rask_types::{ClassId, ComputeColumns, DepSource, ErrorKind, Payload, RunId, TaskError, WorkerId};
 
 use crate::core::{Stage, WorkerCore, word};
 use crate::effect::Effect;
@@ -146,12 +146,9 @@ impl<V: Clone> WorkerCore<V> {
     }
 
     fn refuse(&mut self, run: RunId, class: ClassId, name: &TaskName) {
-        let key = match name {
-            TaskName::Named(canonical) => Key::from_canonical(canonical).map(|key| key.to_string()),
-            TaskName::Token(token) => Ok(format!("{token:032x}")),
-        };
+        let key = name.key("task").to_string();
         let text = format!("the scheduler assigned a task of class {class:?}, which it never defined");
-        let error = TaskError::new(ErrorKind::Refused, key.unwrap_or_default(), text);
+        let error = TaskError::new(ErrorKind::Refused, key, text);
         self.out.send(WorkerToScheduler::Erred {
             run,
             started_ns: 0,

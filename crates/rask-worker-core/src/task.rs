@@ -1,7 +1,7 @@
 //! A run that can start, and the values it takes.
 
 use bytes::Bytes;
-use rask_types::{ClassId, Payload, RunId};
+use rask_types::{ClassId, Key, Payload, RunId};
 
 /// How a run's key is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,6 +10,18 @@ pub enum TaskName {
     Token(u128),
     /// Given by the user: canonical bytes.
     Named(Bytes),
+}
+
+impl TaskName {
+    /// The key of a task of a class with this prefix.
+    pub fn key(&self, prefix: &str) -> Key {
+        match self {
+            TaskName::Token(token) => Key::generated(prefix, *token),
+            // Canonical bytes that are none can only be shown, and that is all a worker does with keys.
+            TaskName::Named(canonical) => Key::from_canonical(canonical)
+                .unwrap_or_else(|_| Key::Str(String::from_utf8_lossy(canonical).into_owned())),
+        }
+    }
 }
 
 /// The value of one dependency. `V` is whatever the driver keeps values as; the core never looks into it.

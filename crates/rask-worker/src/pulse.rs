@@ -1,0 +1,102 @@
+//! What the worker says every so often: its vital signs, and what has been executing for a while.
+
+use std::sync::Arc;
+
+use rask_comm::Tick;
+use rask_types::RunId;
+use rask_types::msg::{Metrics, WorkerToScheduler};
+use rask_worker_core::Counts;
+
+use crate::peers::PeerLinks;
+use crate::serve::Serving;
+use crate::shared::Shared;
+use crate::vitals::{Vitals, rss_bytes};
+
+/// A run that executes at two looks has been executing for a while.
+const LOOK_MS: u64 = 250;
+
+#[derive(Default)]
+pub(crate) struct Pulse {
+    heartbeat_ms: u64,
+    next_heartbeat: Option<Tick>,
+    next_look: Option<Tick>,
+    /// What executed at the last look.
+    seen: Vec<RunId>,
+    /// What the scheduler was told last.
+    told: Vec<RunId>,
+    vitals: Vitals,
+}
+
+impl Pulse {
+    pub fn begin(&mut self, now: Tick, heartbeat_ms: u32) {
+        self.heartbeat_ms = u64::from(heartbeat_ms.max(1));
+        self.next_heartbeat = Some(now);
+    }
+
+    pub fn next(&self) -> Option<Tick> {
+        [self.next_heartbeat, self.next_look].into_iter().flatten().min()
+    }
+
+    /// What is due.
+    pub fn beat(
+        &mut self,
+        now: Tick,
+        shared: &Arc<Shared>,
+        counts: &Counts,
+        peers: &mut PeerLinks,
+        serving: &Serving,
+    ) -> Vec<WorkerToScheduler> {
+        let mut messages = Vec::new();
+        if self.next_look.is_some_and(|due| due <= now) {
+            self.next_look = None;
+            messages.extend(self.look(shared.page.executing()));
+        }
+        // There is something to look at as long as runs are owed an answer, or the scheduler believes so.
+        if self.next_look.is_none() && (counts.unanswered > counts.waiting || !self.told.is_empty()) {
+            self.next_look = Some(now.plus_ms(LOOK_MS));
+        }
+        if self.next_heartbeat.is_some_and(|due| due <= now) {
+            self.next_heartbeat = Some(now.plus_ms(self.heartbeat_ms));
+            messages.push(WorkerToScheduler::Heartbeat(Metrics {
+                cpu_percent: self.vitals.cpu_percent(now),
+                rss_bytes: rss_bytes(),
+                managed_bytes: counts.kept_bytes,
+                values: counts.kept as u32,
+                executing: shared.page.executing().len() as u32,
+                ready: shared.pool.queued() as u32,
+                received_bytes: peers.received_bytes,
+                sent_bytes: serving.sent_bytes,
+            }));
+        }
+        messages
+    }
+
+    /// Compares what executes with the last look; what to tell, if it changed.
+    fn look(&mut self, executing: Vec<RunId>) -> Option<WorkerToScheduler> {
+        let long = executing.iter().any(|run| self.seen.contains(run));
+        let runs = if long { executing.clone() } else { Vec::new() };
+        self.seen = executing;
+        if runs == self.told {
+            return None;
+        }
+        self.told.clone_from(&runs);
+        Some(WorkerToScheduler::Executing { runs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stays_is_told_and_taken_back_when_it_ends() {
+        let run = |slot| RunId::new(slot, 1);
+        let told = |runs: &[RunId]| Some(WorkerToScheduler::Executing { runs: runs.to_vec() });
+        let mut pulse = Pulse::default();
+        assert_eq!(pulse.look(vec![run(1), run(2)]), None);
+        assert_eq!(pulse.look(vec![run(3), run(2)]), told(&[run(3), run(2)]));
+        assert_eq!(pulse.look(vec![run(3), run(2)]), None, "no news");
+        assert_eq!(pulse.look(vec![run(4)]), told(&[]));
+        assert_eq!(pulse.look(vec![]), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! One thread that executes runs.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use rask_types::RunId;
+
+use crate::Execution;
+use crate::class::ClassCache;
+use crate::handle::WorkerHandle;
+use crate::kept::Kept;
+use crate::lane::Lane;
+use crate::outcome::RunOutcome;
+use crate::pool::Turn;
+use crate::shared::{Note, Shared};
+
+/// A thread of the runtime in the worker's pool. It loops:
+///
+/// ```text
+/// while let Some(execution) = thread.next() {             // blocks
+///     let mut execution = execution;
+///     loop {                                              // a batch
+///         …run it…
+///         thread.finish(execution.run, started_ns, duration_ns, outcome);
+///         match thread.try_next() { Some(next) => execution = next, None => break }
+///     }
+/// }                                                       // the thread ends
+/// ```
+///
+/// Methods take `&self`, so that a runtime can keep it where the code of a task finds it (a thread-local `Rc`), for `secede`
+/// and `rejoin`. Dropping it leaves the pool.
+pub struct WorkerThread {
+    shared: Arc<Shared>,
+    lane: Arc<Lane>,
+    number: u16,
+    seated: Cell<bool>,
+    /// There may be something in the lane of which the reactor does not know.
+    dirty: Cell<bool>,
+}
+
+impl WorkerThread {
+    pub(crate) fn enter(shared: Arc<Shared>) -> WorkerThread {
+        let (number, seated) = shared.pool.enter();
+        let lane = Arc::new(Lane::new(number));
+        shared.lanes.lock().push(Arc::clone(&lane));
+        WorkerThread { shared, lane, number, seated: Cell::new(seated), dirty: Cell::new(false) }
+    }
+
+    /// Its number, unique among the threads that are there.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// This thread's view of the classes.
+    pub fn classes(&self) -> ClassCache {
+        ClassCache::new(Arc::clone(&self.shared.classes))
+    }
+
+    /// A handle of the worker.
+    pub fn handle(&self) -> WorkerHandle {
+        WorkerHandle::of(Arc::clone(&self.shared))
+    }
+
+    /// The next run, waited for without any lock of the runtime held. `None`: this thread ends, because the worker stopped
+    /// or its seat went to another thread.
+    pub fn next(&self) -> Option<Execution> {
+        self.flush();
+        if !self.seated.get() {
+            return None;
+        }
+        let turn = self.shared.pool.next();
+        self.take(turn)
+    }
+
+    /// The next run if there is one at once. `None` may also mean that the thread must end: [`WorkerThread::next`] says.
+    #[inline]
+    pub fn try_next(&self) -> Option<Execution> {
+        if !self.seated.get() {
+            return None;
+        }
+        let turn = self.shared.pool.try_next();
+        let next = self.take(turn);
+        if next.is_none() {
+            self.flush();
+        }
+        next
+    }
+
+    #[inline]
+    fn take(&self, turn: Turn) -> Option<Execution> {
+        match turn {
+            Turn::Execute(execution) => {
+                self.shared.page.begin(self.number, execution.run);
+                Some(execution)
+            }
+            Turn::Nothing => None,
+            Turn::End => {
+                self.seated.set(false);
+                None
+            }
+        }
+    }
+
+    /// Says what became of a run that this thread got. Times are Unix time and duration, in nanoseconds.
+    #[inline]
+    pub fn finish(&self, run: RunId, started_ns: u64, duration_ns: u64, outcome: RunOutcome<'_>) {
+        let keep = |object, nbytes| Kept::from_object(object, nbytes, Arc::clone(&self.shared.errands));
+        let is_due = self.lane.leave(run, started_ns, duration_ns, outcome, keep);
+        self.shared.page.end(self.number);
+        self.dirty.set(true);
+        if is_due {
+            self.flush();
+        } else {
+            self.shared.wake_unless_watched();
+        }
+    }
+
+    /// Nothing more to add for now: lets the reactor take what is there.
+    fn flush(&self) {
+        if self.dirty.take() && !self.lane.is_empty() {
+            self.shared.wake();
+        }
+    }
+
+    /// The run that this thread executes leaves the pool: another thread takes its seat, and this one ends with the run unless
+    /// it rejoins. False, and nothing happens, if it has left already or executes nothing.
+    pub fn secede(&self) -> bool {
+        let Some(run) = self.shared.page.of(self.number) else { return false };
+        if !self.seated.take() {
+            return false;
+        }
+        self.shared.note(Note::Seceded(run));
+        if self.shared.pool.secede() {
+            (self.shared.on_thread_needed)();
+        }
+        true
+    }
+
+    /// Comes back into the pool; waits until there is a seat, so call it without any lock of the runtime held. True if this
+    /// thread has a seat now.
+    pub fn rejoin(&self) -> bool {
+        if self.seated.get() {
+            return true;
+        }
+        self.seated.set(self.shared.pool.rejoin());
+        if self.seated.get()
+            && let Some(run) = self.shared.page.of(self.number)
+        {
+            self.shared.note(Note::Rejoined(run));
+        }
+        self.seated.get()
+    }
+}
+
+impl Drop for WorkerThread {
+    fn drop(&mut self) {
+        self.flush();
+        self.shared.page.end(self.number);
+        self.shared.pool.leave(self.number, self.seated.get());
+    }
+}
+
+impl fmt::Debug for WorkerThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WorkerThread({}, seated: {})", self.number, self.seated.get())
+    }
+}
