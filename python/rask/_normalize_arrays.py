@@ -5,7 +5,7 @@ Arrays count by their values: type, shape and content, not by how they lie in me
 
 from __future__ import annotations
 
-from rask.tokenize import _named, _object, _reduced, normalize_token
+from rask.tokenize import _named, _object, _reduced, blake2b, normalize_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 
 def _buffer_digest(buffer: Any) -> bytes:
-    from hashlib import blake2b
-
     return blake2b(buffer, digest_size=16).digest()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from numbers import Number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +49,8 @@ def _check(annotations: dict[str, Any]) -> None:
         return TypeError(f"'{name}' annotation must be {wanted}, but got {annotations[name]!r}")
 
     for name in ("priority", "retries"):
-        if name in annotations and not (isinstance(annotations[name], Number) or callable(annotations[name])):
+        value = annotations.get(name, 0)
+        if not (isinstance(value, (int, float)) or callable(value) or _is_number(value)):
             raise refuse(name, "a Number or a callable")
     if "workers" in annotations:
         workers = annotations["workers"]
@@ -68,6 +68,13 @@ def _check(annotations: dict[str, Any]) -> None:
         allow = annotations["allow_other_workers"]
         if not (isinstance(allow, bool) or callable(allow)):
             raise refuse("allow_other_workers", "a bool or a callable")
+
+
+def _is_number(value: object) -> bool:
+    # Decimals, fractions and the scalars of NumPy; seldom enough to look them up only here.
+    from numbers import Number
+
+    return isinstance(value, Number)
 
 
 class annotate:

@@ -21,15 +21,19 @@ from __future__ import annotations
 
 import builtins
 import copyreg
-import struct
 import sys
 import types
 from collections import OrderedDict
 from contextvars import ContextVar
-from hashlib import blake2b
 
 from rask import config
 from rask.dispatch import Dispatch
+
+try:
+    # What hashlib has under this name, without the ten milliseconds in which hashlib loads OpenSSL.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,8 +141,8 @@ _LEAVES: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda x: b"N",
     bool: lambda x: b"T" if x else b"F",
     int: lambda x: b"i%x;" % x,
-    float: lambda x: b"f" + struct.pack("<d", x),
-    complex: lambda x: b"c" + struct.pack("<dd", x.real, x.imag),
+    float: lambda x: b"f%b;" % x.hex().encode(),
+    complex: lambda x: b"c%b,%b;" % (x.real.hex().encode(), x.imag.hex().encode()),
     str: _encode_str,
     bytes: lambda x: _short(b"b", x),
     bytearray: lambda x: _short(b"a", x),

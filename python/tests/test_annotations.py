@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,6 +44,7 @@ def by_key(key):
     [
         {"priority": 1.5},
         {"priority": by_key},
+        {"priority": decimal.Decimal(1)},
         {"retries": 2},
         {"retries": by_key},
         {"workers": ["a", "b"]},

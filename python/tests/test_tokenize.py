@@ -510,8 +510,8 @@ def f(x, y=frozenset("abcdef")):
 
 values = [
     {c: i for i, c in enumerate("qwertyuiop")}, set("qwertyuiop"), Color.RED, Color, Data, Abstract(),
-    Abstract, Data({"a", "b"}, Color.RED), f, lambda x: f(x), functools.partial(f, y={"x", "z"}), random.Random(3),
-    pathlib.PurePosixPath("a/b"), datetime.datetime(2021, 1, 1), print, len, sys, [].append,
+    Abstract, Data({"a", "b"}, Color.RED), f, lambda x: f(x), functools.partial(f, y={"x", "z"}),
+    random.Random(3), pathlib.PurePosixPath("a/b"), datetime.datetime(2021, 1, 1), print, len, sys, [].append,
     Data({"c"}, Color.RED).__repr__,
 ]
 print(tokenize(values, ensure_deterministic=True, **{c: c for c in "zyx"}))
