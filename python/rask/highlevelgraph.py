@@ -602,11 +602,10 @@ class HighLevelGraph(Mapping):
         Any
             What shows the picture in a notebook.
         """
-        from rask.base import visualize_dsk
+        from rask.base import visualize
 
-        # A graph whose tasks are the layers; what they would call is never called.
         picture = {name: (_layer, *sorted(self.dependencies[name], key=str)) for name in self.layers}
-        return visualize_dsk(picture, filename=filename, format=format, **kwargs)
+        return visualize(_LayersAsTasks(picture), filename=filename, format=format, **kwargs)
 
     def __repr__(self) -> str:
         names = self._toposort_layers()
@@ -633,6 +632,22 @@ class HighLevelGraph(Mapping):
             f"<div><p><strong>{type(self).__name__}</strong> with {layers} and {keys} from all layers.</p>"
             f"{shown}</div>"
         )
+
+
+class _LayersAsTasks:
+    """A collection whose tasks are the layers of a graph, to be drawn and never computed."""
+
+    def __init__(self, graph: dict):
+        self._graph = graph
+
+    def __dask_graph__(self) -> dict:
+        return self._graph
+
+    def __dask_keys__(self) -> list:
+        return list(self._graph)
+
+    def __dask_layers__(self) -> tuple:
+        return ()
 
 
 def _layer(*args: object) -> None:

@@ -268,7 +268,7 @@ def test_html_of_long_graphs_and_long_values_stays_short():
 def test_visualize_draws_the_layers(graph, monkeypatch):
     calls = []
     base = types.ModuleType("rask.base")
-    base.visualize_dsk = lambda dsk, **kwargs: calls.append((dsk, kwargs))
+    base.visualize = lambda collection, **kwargs: calls.append((collection.__dask_graph__(), kwargs))
     monkeypatch.setitem(sys.modules, "rask.base", base)
     graph.visualize("layers.svg", rankdir="LR")
     [(dsk, kwargs)] = calls
