@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use fake::{By, PATIENCE, client, done, echo, held, on, peer, run_of, scheduler, silent, wanted, worker};
+use fake::{
+    By, PATIENCE, client, done, echo, heard_all, held, on, peer, run_of, scheduler, silent, wanted, worker,
+};
 use parking_lot::Mutex;
 use rask_client::{
     ChunkBuilder, Client, ClientError, CompletionQueue, FetchError, NewKey, NewTask, Outcome, ScatterValue,
@@ -317,6 +319,7 @@ fn within_a_process_values_pass_by_reference() {
     });
     let client = client(By::Memory, &scheduler);
     scheduler.say(peer(0, &worker));
+    heard_all(&client, &scheduler);
     let first = scatter(&client, 1, Payload::from_local(object.clone())).unwrap();
     let results = client.fetch(&[first], Some(PATIENCE), &mut on).unwrap();
     let Ok(Payload { local: Some(local), .. }) = &results[0] else { panic!("{results:?}") };
@@ -367,6 +370,7 @@ fn scattered_values_are_brought_to_their_workers() {
     });
     let client = client(By::Tcp, &scheduler);
     workers.iter().zip(0..).for_each(|(worker, i)| scheduler.say(peer(i, worker)));
+    heard_all(&client, &scheduler);
     let mut payload = Payload::from_head(&b"head"[..]);
     payload.buffers.push(vec![7; 1 << 20].into());
     let first = scatter(&client, 10, payload).unwrap();

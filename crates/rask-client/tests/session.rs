@@ -2,7 +2,7 @@
 
 mod fake;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ use rask_client::{
     WaitFor,
 };
 use rask_types::msg::{ClientToScheduler, Query, SchedulerToClient, WorkerSummary};
-use rask_types::{FunctionId, FutureId, Language, TaskClass};
+use rask_types::{FunctionId, FutureId, Language, PROTOCOL_VERSION, TaskClass};
+use rask_wire::handshake::HELLO_BYTES;
 
 fn class(client: &Client) -> u32 {
     client.define_class(&TaskClass::plain("x", FunctionId::LITERAL, Language::Literal)).unwrap()
@@ -118,6 +119,28 @@ fn somebody_else_who_answers_is_told_from_a_scheduler() {
     let options = ConnectOptions::new(address.clone(), Secret::new(&b"x"[..]));
     let error = Client::connect(options, &mut on).unwrap_err();
     assert_eq!(error, ConnectError::NotRask { address: address.to_string() });
+    drop(thread.join());
+}
+
+#[test]
+fn another_version_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = Address::from(listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; HELLO_BYTES];
+        stream.read_exact(&mut hello).unwrap();
+        hello[8..10].copy_from_slice(&(PROTOCOL_VERSION + 1).to_le_bytes());
+        hello[12..28].copy_from_slice(b"9.9.9\0\0\0\0\0\0\0\0\0\0\0");
+        let _ = stream.write_all(&hello);
+        stream
+    });
+    let options = ConnectOptions::new(address.clone(), Secret::new(&b"x"[..]));
+    let error = Client::connect(options, &mut on).unwrap_err();
+    let ConnectError::VersionMismatch { address: at, ours, theirs } = &error else { panic!("{error}") };
+    assert_eq!(*at, address.to_string());
+    assert_eq!((ours.protocol, theirs.protocol), (PROTOCOL_VERSION, PROTOCOL_VERSION + 1));
+    assert!(error.to_string().contains("9.9.9") && error.to_string().contains(env!("CARGO_PKG_VERSION")));
     drop(thread.join());
 }
 

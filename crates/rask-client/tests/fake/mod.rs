@@ -284,6 +284,12 @@ pub fn peer<In, Out>(number: u32, running: &Running<In, Out>) -> SchedulerToClie
     SchedulerToClient::DefinePeer { worker: WorkerId(number), address: running.address.to_string() }
 }
 
+/// Waits until the client has heard everything that the scheduler was told to say.
+pub fn heard_all(client: &Client, scheduler: &Scheduler) {
+    scheduler.say(SchedulerToClient::Notice { topic: "test".into(), text: String::new() });
+    client.notices().next(Some(PATIENCE), &mut on).expect("the notice comes");
+}
+
 /// The script of a scheduler whose tasks are done as soon as they are submitted.
 pub fn echo(message: &ClientToScheduler) -> Vec<SchedulerToClient> {
     match message {
