@@ -43,10 +43,16 @@
 pub mod access;
 pub mod address;
 mod clock;
+mod dns;
 pub mod driver;
 pub mod io;
+mod link;
+mod listener;
 pub mod peer;
 pub mod reactor;
+mod stream;
+mod timers;
+mod wake;
 
 pub use access::{Acceptance, Credentials};
 pub use address::{Address, AddressParseError, DEFAULT_PORT};

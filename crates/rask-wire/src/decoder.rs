@@ -63,7 +63,7 @@ impl Decoder {
         }
         let Some(body) = &mut self.body else { return Ok(None) };
         body.buffer.fill_from(input);
-        if !body.buffer.is_full() {
+        if body.buffer.missing_bytes() > 0 {
             return Ok(None);
         }
         self.body.take().map(Body::decode).transpose()
@@ -86,6 +86,11 @@ impl Decoder {
     /// [`Decoder::assume_filled`], then call [`Decoder::decode`], with an empty input if there is no more.
     pub fn spare_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         self.body.as_mut().map_or(&mut [], |body| body.buffer.spare())
+    }
+
+    /// How many bytes of a frame that has begun are missing: the length of [`Decoder::spare_mut`].
+    pub fn missing_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.buffer.missing_bytes())
     }
 
     /// Counts the first `n` bytes of [`Decoder::spare_mut`] as received.

@@ -66,6 +66,11 @@ impl Outgoing {
         self.frame_bytes_max
     }
 
+    /// Changes the longest body it takes.
+    pub fn set_frame_bytes_max(&mut self, frame_bytes_max: u64) {
+        self.frame_bytes_max = frame_bytes_max;
+    }
+
     /// Bytes that are not sent yet.
     pub fn len_bytes(&self) -> usize {
         self.sealed_bytes + self.tail.len() - self.sent

@@ -4,7 +4,7 @@ use rask_types::msg::Role;
 
 use super::hello::{HELLO_BYTES, Hello};
 use super::proof::{PROOF_BYTES, Prover, Transcript, Verdict, gather};
-use super::{Challenge, HandshakeError, Secrets};
+use super::{Challenge, ClusterId, HandshakeError, Secrets};
 
 /// A peer that proved what it claims to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +28,11 @@ impl Acceptor {
     /// Begins. Says nothing before the initiator has.
     pub fn new(secrets: Secrets, challenge: Challenge) -> Acceptor {
         Acceptor { secrets, challenge, hellos: None, held: Vec::new() }
+    }
+
+    /// The cluster it speaks for.
+    pub fn cluster(&self) -> ClusterId {
+        self.secrets.cluster
     }
 
     /// Takes bytes from the front of `input` and appends answers to `out`; `Some` when the peer is accepted. What

@@ -72,7 +72,8 @@ impl Initiator {
         bytes.copy_from_slice(&self.held);
         self.held.clear();
         let hello = Hello::from_bytes(&bytes)?;
-        if hello.role != self.role {
+        // Our own hello comes back from an echo service, or when a socket connected to itself.
+        if hello.role != self.role || bytes == self.ours {
             return Err(HandshakeError::NotRask);
         }
         let cluster = hello.cluster;

@@ -28,13 +28,13 @@ impl AlignedBuffer {
         Some(AlignedBuffer { start, len, filled: 0 })
     }
 
-    pub fn is_full(&self) -> bool {
-        self.filled == self.len
+    pub fn missing_bytes(&self) -> usize {
+        self.len - self.filled
     }
 
     /// Copies from the front of `input` as much as fits.
     pub fn fill_from(&mut self, input: &mut &[u8]) {
-        let (now, later) = input.split_at(input.len().min(self.len - self.filled));
+        let (now, later) = input.split_at(input.len().min(self.missing_bytes()));
         // SAFETY: `spare` and `now` are valid for `now.len()` bytes, and cannot overlap: we own `spare`.
         unsafe {
             now.as_ptr().copy_to_nonoverlapping(self.spare().as_mut_ptr().cast(), now.len());
@@ -47,10 +47,7 @@ impl AlignedBuffer {
     pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: the allocation reaches from `start` over `len` bytes, is borrowed mutably, and need not be initialised.
         unsafe {
-            std::slice::from_raw_parts_mut(
-                self.start.as_ptr().add(self.filled).cast(),
-                self.len - self.filled,
-            )
+            std::slice::from_raw_parts_mut(self.start.as_ptr().add(self.filled).cast(), self.missing_bytes())
         }
     }
 
@@ -59,7 +56,7 @@ impl AlignedBuffer {
     /// # Safety
     /// They are initialised.
     pub unsafe fn assume_filled(&mut self, n: usize) {
-        assert!(n <= self.len - self.filled, "filled beyond the end");
+        assert!(n <= self.missing_bytes(), "filled beyond the end");
         self.filled += n;
     }
 

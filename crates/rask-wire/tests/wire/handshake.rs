@@ -213,3 +213,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_echo_is_not_rask() {
+    let mut hello = Vec::new();
+    let mut initiator = Initiator::new(Role::Client, [1; 32], &mut hello);
+    assert_eq!(initiator.receive(&mut &hello[..]), Err(HandshakeError::NotRask));
+}
