@@ -1,23 +1,25 @@
 //! Bringing values here: inline ones at once, others from the workers that keep them.
 //!
-//! A fetch groups its values by worker and asks each once. What a worker does not have, or what was lost with the
+//! A fetch groups its values by worker and asks each worker for as much at a time as both can well hold. What a worker does not have, or what was lost with the
 //! connection to it, is located anew through the scheduler and asked for again, a bounded number of times and ever more
 //! slowly. A value that is being made again is waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rask_types::msg::{ClientToScheduler, FetchFailure, FromData, Whereabouts};
 use rask_types::{FutureId, Payload, RequestId, RunId, TaskError, Tick, WorkerId};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::core::{ClientCore, Effect, Session};
 use crate::requests::Asker;
-use crate::slot::{State, watch};
+use crate::slot::{Held, State, watch};
 
-/// One question to a worker names at most this many values.
+/// One question to a worker names at most this many values,
 const ASK_VALUES_MAX: usize = 10_000;
+/// of together about this many bytes at most, unless one alone is larger. The next is asked when it is answered.
+const ASK_BYTES_MAX: u64 = 64 << 20;
 /// After so many failures a value counts as unreachable; with the pauses below that takes about 4 s.
 const ATTEMPTS_MAX: u32 = 10;
 const PAUSE_FIRST_MS: u64 = 25;
@@ -83,6 +85,8 @@ impl std::fmt::Display for FetchError {
 impl std::error::Error for FetchError {}
 
 type Positions = SmallVec<[u32; 1]>;
+/// Values of one worker, with where they are wanted.
+type Values = BTreeMap<RunId, Positions>;
 
 #[derive(Debug, Default)]
 struct Failures {
@@ -111,7 +115,9 @@ struct Job {
 struct Group {
     job: FetchId,
     worker: WorkerId,
-    values: BTreeMap<RunId, Positions>,
+    values: Values,
+    /// What to ask for when this is answered.
+    later: VecDeque<Values>,
 }
 
 /// See the module.
@@ -121,6 +127,37 @@ pub(crate) struct Fetches {
     jobs: BTreeMap<FetchId, Job>,
     asked: BTreeMap<RequestId, Group>,
     locating: BTreeMap<RequestId, (FetchId, Vec<u32>)>,
+}
+
+/// What is wanted of one worker, in parts of bounded size.
+#[derive(Default)]
+struct Wanted {
+    parts: VecDeque<Values>,
+    /// In which part each value is.
+    part_of: BTreeMap<RunId, usize>,
+    /// Size of the last part.
+    bytes: u64,
+}
+
+impl Wanted {
+    fn add(&mut self, held: &Held, position: u32) {
+        if let Some(&part) = self.part_of.get(&held.run) {
+            // The same value again: it is not sent twice.
+            self.parts[part].entry(held.run).or_default().push(position);
+            return;
+        }
+        self.bytes += held.nbytes;
+        match self.parts.back_mut() {
+            Some(part) if part.len() < ASK_VALUES_MAX && self.bytes <= ASK_BYTES_MAX => {
+                part.insert(held.run, smallvec![position]);
+            }
+            _ => {
+                self.bytes = held.nbytes;
+                self.parts.push_back(BTreeMap::from([(held.run, smallvec![position])]));
+            }
+        }
+        self.part_of.insert(held.run, self.parts.len() - 1);
+    }
 }
 
 impl Job {
@@ -222,7 +259,7 @@ impl ClientCore {
 
     /// Sends each of these positions on its way by what its future's state is now.
     fn route(&mut self, id: FetchId, positions: impl IntoIterator<Item = u32>) {
-        let mut by_worker: BTreeMap<WorkerId, BTreeMap<RunId, Positions>> = BTreeMap::new();
+        let mut by_worker: BTreeMap<WorkerId, Wanted> = BTreeMap::new();
         let Some(job) = self.fetches.jobs.get_mut(&id) else { return };
         for position in positions {
             let slot = self.table.get_mut(job.futures[position as usize]);
@@ -236,7 +273,7 @@ impl ClientCore {
                     job.waiting.push(position);
                 }
                 State::Held(held) => {
-                    by_worker.entry(held.worker).or_default().entry(held.run).or_default().push(position);
+                    by_worker.entry(held.worker).or_default().add(held, position);
                 }
                 state => {
                     let value = state.inline_value().map(|v| Payload::from_head(Bytes::copy_from_slice(v)));
@@ -244,31 +281,26 @@ impl ClientCore {
                 }
             }
         }
-        for (worker, values) in by_worker {
-            self.ask_worker(id, worker, values);
+        for (worker, wanted) in by_worker {
+            self.ask_worker(id, worker, wanted.parts);
         }
         self.finish_fetch_if_over(id);
     }
 
-    fn ask_worker(&mut self, id: FetchId, worker: WorkerId, mut values: BTreeMap<RunId, Positions>) {
+    fn ask_worker(&mut self, id: FetchId, worker: WorkerId, mut parts: VecDeque<Values>) {
         if !self.peers.contains_key(&worker) {
             let why = Arc::from(format!("worker {worker:?} has no known address"));
             if let Some(job) = self.fetches.jobs.get_mut(&id) {
-                values.into_values().flatten().for_each(|position| job.fail(position, Some(worker), &why));
+                let positions = parts.into_iter().flat_map(BTreeMap::into_values).flatten();
+                positions.for_each(|position| job.fail(position, Some(worker), &why));
             }
             return;
         }
-        while !values.is_empty() {
-            let rest = match values.keys().nth(ASK_VALUES_MAX).copied() {
-                Some(run) => values.split_off(&run),
-                None => BTreeMap::new(),
-            };
-            let request = self.requests.number();
-            let runs = values.keys().copied().collect();
-            self.effects.push(Effect::FetchFrom { worker, request, values: runs });
-            self.fetches.asked.insert(request, Group { job: id, worker, values });
-            values = rest;
-        }
+        let Some(values) = parts.pop_front() else { return };
+        let request = self.requests.number();
+        let runs = values.keys().copied().collect();
+        self.effects.push(Effect::FetchFrom { worker, request, values: runs });
+        self.fetches.asked.insert(request, Group { job: id, worker, values, later: parts });
     }
 
     /// A worker said something on a data connection.
@@ -282,8 +314,10 @@ impl ClientCore {
                 }
                 let Some(positions) = group.values.remove(&value) else { return };
                 let id = group.job;
-                if group.values.is_empty() {
-                    self.fetches.asked.remove(&request);
+                if group.values.is_empty()
+                    && let Some(group) = self.fetches.asked.remove(&request)
+                {
+                    self.ask_worker(id, worker, group.later);
                 }
                 self.on_value(id, worker, &positions, result);
             }
@@ -323,7 +357,8 @@ impl ClientCore {
         for request in lost {
             let Some(group) = self.fetches.asked.remove(&request) else { continue };
             let Some(job) = self.fetches.jobs.get_mut(&group.job) else { continue };
-            let mut positions: Vec<u32> = group.values.into_values().flatten().collect();
+            let parts = std::iter::once(group.values).chain(group.later);
+            let mut positions: Vec<u32> = parts.flat_map(BTreeMap::into_values).flatten().collect();
             positions.sort_unstable();
             positions.iter().for_each(|&position| job.fail(position, Some(worker), &why));
             self.finish_fetch_if_over(group.job);
@@ -454,7 +489,8 @@ impl ClientCore {
             let mut places: Vec<u32> = job.waiting.clone();
             places.extend(job.troubled.iter().map(|entry| entry.0));
             let asked = self.fetches.asked.values().filter(|group| group.job == id);
-            places.extend(asked.flat_map(|group| group.values.values()).flatten());
+            let parts = asked.flat_map(|group| std::iter::once(&group.values).chain(&group.later));
+            places.extend(parts.flat_map(BTreeMap::values).flatten());
             let locating = self.fetches.locating.values().filter(|entry| entry.0 == id);
             places.extend(locating.flat_map(|entry| &entry.1));
             places.sort_unstable();

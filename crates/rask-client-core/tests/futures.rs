@@ -445,6 +445,34 @@ fn a_fetch_asks_each_worker_once() {
     core.check_invariants();
 }
 
+#[test]
+fn large_values_are_asked_for_one_after_the_other() {
+    let (mut core, class) = core();
+    core.on_message(peer(1));
+    let futures = [(); 3].map(|()| impure(&mut core, class));
+    let position =
+        |position: usize| HeldByWorker { position: position as u32, nbytes: 30 << 20, type_id: TypeId(3) };
+    let run = |i: usize| RunId::new(i as u32, 1);
+    core.on_message(SchedulerToClient::Done(DoneColumns {
+        futures: futures.to_vec(),
+        value_ends: vec![0; 3],
+        blob: Bytes::new(),
+        held: (0..3).map(|i| (position(i), run(i), WorkerId(1))).collect(),
+    }));
+    let Fetch::Going(fetch) = core.begin_fetch(&futures) else { panic!() };
+    let mut asked = effects(&mut core);
+    for expected in [&[run(0), run(1)][..], &[run(2)]] {
+        let [Effect::FetchFrom { request, values, .. }] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(values, expected);
+        for &value in values {
+            let result = Ok(Payload::from_head(&b"v"[..]));
+            core.on_data(WorkerId(1), FromData::Value { request: *request, value, result });
+        }
+        asked = effects(&mut core);
+    }
+    assert_eq!(asked, [Effect::FetchOver(fetch)]);
+}
+
 /// Gives the number of the `Locate` that the client sends by `now`.
 fn locate(core: &mut ClientCore, listener: &mut Listener, now: Tick) -> Option<RequestId> {
     core.advance(now);

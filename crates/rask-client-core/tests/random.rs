@@ -307,7 +307,7 @@ impl World {
             columns.futures.push(future);
             if held && n % 2 == 0 {
                 let position = position as u32;
-                let what = HeldByWorker { position, nbytes: 5_000, type_id: TypeId(1) };
+                let what = HeldByWorker { position, nbytes: 40 << 20, type_id: TypeId(1) };
                 columns.held.push((what, RunId::new(future.0 as u32, 1), WorkerId(u32::from(n % WORKERS))));
             } else {
                 blob.extend(std::iter::repeat_n(n, usize::from(n % 40)));
@@ -463,7 +463,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn nothing_is_ever_inconsistent(
         history in proptest::collection::vec(ops(), 0..120),

@@ -9,6 +9,7 @@ use rask_client_core::QueueId;
 use rask_types::FutureId;
 
 use crate::error::ClientError;
+use crate::fork::ForkMark;
 use crate::park;
 
 #[derive(Debug)]
@@ -24,13 +25,19 @@ pub struct BlockingQueue<T> {
     inside: Mutex<Inside<T>>,
     filled: Condvar,
     items_max: usize,
+    fork: ForkMark,
 }
 
 impl<T> BlockingQueue<T> {
     /// An empty queue of at most `items_max` items.
     pub fn new(items_max: usize) -> BlockingQueue<T> {
         let inside = Inside { items: VecDeque::new(), dropped: 0, closed: false };
-        BlockingQueue { inside: Mutex::new(inside), filled: Condvar::new(), items_max }
+        BlockingQueue {
+            inside: Mutex::new(inside),
+            filled: Condvar::new(),
+            items_max,
+            fork: ForkMark::here(),
+        }
     }
 
     /// Appends items and wakes whoever waits, once.
@@ -50,7 +57,7 @@ impl<T> BlockingQueue<T> {
     /// Waits for the next item.
     ///
     /// # Errors
-    /// `TimedOut`, `Interrupted`, or `Closed` once the queue is closed and empty.
+    /// `TimedOut`, `Interrupted`, `Forked`, or `Closed` once the queue is closed and empty.
     pub fn next(
         &self,
         timeout: Option<Duration>,
@@ -77,6 +84,9 @@ impl<T> BlockingQueue<T> {
         interrupt: &mut dyn FnMut() -> bool,
         mut take: impl FnMut(&mut VecDeque<T>) -> Option<R>,
     ) -> Result<R, ClientError> {
+        if self.fork.is_forked() {
+            return Err(ClientError::Forked);
+        }
         let look = |inside: &mut Inside<T>| match take(&mut inside.items) {
             Some(taken) => Some(Ok(taken)),
             None if inside.closed => Some(Err(ClientError::Closed { reason: "the queue was closed".into() })),
@@ -85,13 +95,19 @@ impl<T> BlockingQueue<T> {
         park::wait_on(&self.inside, &self.filled, park::deadline(timeout), interrupt, look)?
     }
 
-    /// Takes all there are, without waiting.
+    /// Takes all there are, without waiting; in a forked child, none.
     pub fn drain(&self) -> Vec<T> {
+        if self.fork.is_forked() {
+            return Vec::new();
+        }
         self.inside.lock().items.drain(..).collect()
     }
 
-    /// Items there are.
+    /// Items there are; in a forked child, none.
     pub fn len(&self) -> usize {
+        if self.fork.is_forked() {
+            return 0;
+        }
         self.inside.lock().items.len()
     }
 
@@ -102,11 +118,17 @@ impl<T> BlockingQueue<T> {
 
     /// Items that went because the queue was full, since the last call.
     pub fn take_dropped(&self) -> u64 {
+        if self.fork.is_forked() {
+            return 0;
+        }
         std::mem::take(&mut self.inside.lock().dropped)
     }
 
     /// Lets whoever waits go once the queue is empty.
     pub fn close(&self) {
+        if self.fork.is_forked() {
+            return;
+        }
         self.inside.lock().closed = true;
         self.filled.notify_all();
     }

@@ -287,6 +287,7 @@ fn in_a_forked_child_every_call_is_an_error_and_drops_do_nothing() {
         let forked = client.status(future) == Err(ClientError::Forked)
             && submit(&client, class) == Err(ClientError::Forked)
             && client.wait(&[future], WaitFor::All, None, &mut on) == Err(ClientError::Forked)
+            && client.notices().next(None, &mut on) == Err(ClientError::Forked)
             && client.close(PATIENCE) == Err(ClientError::Forked)
             && client.is_closed();
         client.release(future);
