@@ -54,7 +54,7 @@ fn start(address: &str) -> (Address, ReactorHandle) {
     let acceptance = Acceptance::of_scheduler(ClusterId([1; 16]), secret.clone(), secret);
     let address = reactor.io().listen(&address.parse().expect("an address"), acceptance).expect("it is free");
     let handle = reactor.handle();
-    std::thread::spawn(move || drop(reactor.run(Echo)));
+    std::thread::spawn(move || reactor.run(Echo));
     (address, handle)
 }
 
