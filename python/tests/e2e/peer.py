@@ -2,6 +2,8 @@
 
 Every test here speaks of `rask`. With `RASK_TEST_PEER=dask` in the environment the same tests speak of Dask, whose behaviour
 is what they claim to describe; a test that fails there is a wrong test. What rask promises beyond Dask is marked `rask_only`.
+
+    RASK_TEST_PEER=dask python -m pytest python/tests/e2e
 """
 
 from __future__ import annotations
