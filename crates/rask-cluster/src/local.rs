@@ -62,6 +62,7 @@ pub struct LocalCluster {
     protocol: Protocol,
     host: String,
     worker_address: Address,
+    memory_address: Address,
     next_socket: AtomicU32,
 }
 
@@ -73,7 +74,8 @@ impl LocalCluster {
     pub fn start(options: LocalClusterOptions) -> io::Result<LocalCluster> {
         let folder = tempfile::Builder::new().prefix("rask-").tempdir()?;
         let tcp = Address::tcp(options.host.clone(), options.scheduler_port);
-        let mut listen = vec![tcp];
+        let memory_address = Address::Memory(random_uuid());
+        let mut listen = vec![tcp, memory_address.clone()];
         if options.protocol == Protocol::Unix {
             listen.push(Address::Unix(folder.path().join("scheduler")));
         }
@@ -88,8 +90,11 @@ impl LocalCluster {
         };
         let scheduler =
             rask_scheduler::start(SchedulerOptions { listen, acceptance: access.acceptance(), config })?;
-        access.addresses = scheduler.addresses().to_vec();
-        let worker_address = scheduler.addresses().last().expect("it listens somewhere").clone();
+        let worker_address = match options.protocol {
+            Protocol::Tcp => scheduler.addresses()[0].clone(),
+            Protocol::Unix => scheduler.addresses()[2].clone(),
+        };
+        access.addresses = vec![scheduler.addresses()[0].clone()];
         let guard = access.publish().map_err(|error| io::Error::other(error.to_string()))?;
         let nanny = match options.command {
             None => None,
@@ -111,6 +116,7 @@ impl LocalCluster {
             protocol: options.protocol,
             host: options.host,
             worker_address,
+            memory_address,
             next_socket: AtomicU32::new(0),
         })
     }
@@ -152,9 +158,19 @@ impl LocalCluster {
         &self.access.addresses[0]
     }
 
+    /// Where workers and clients of this process connect.
+    pub fn memory_address(&self) -> &Address {
+        &self.memory_address
+    }
+
     /// What lets others in.
     pub fn access(&self) -> &AccessFile {
         &self.access
+    }
+
+    /// The file in this user's folder; `None` once closed.
+    pub fn access_path(&self) -> Option<&std::path::Path> {
+        self.guard.as_ref().map(AccessGuard::path)
     }
 
     /// Credentials of a client.
@@ -190,5 +206,14 @@ impl LocalCluster {
 impl Drop for LocalCluster {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// The link that users are told for a dashboard at a port; empty without one.
+pub fn dashboard_link(host: &str, port: u16) -> String {
+    match (port, host) {
+        (0, _) => String::new(),
+        (_, "" | "0.0.0.0" | "::") => format!("http://127.0.0.1:{port}/status"),
+        _ => format!("http://{host}:{port}/status"),
     }
 }

@@ -1,6 +1,7 @@
 //! Where a client or worker looks for its secret: what it was given, `RASK_ACCESS_FILE`, `RASK_SECRET`, this user's folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rask_comm::{Address, ClusterId, Credentials, Role, Secret};
 
@@ -21,12 +22,18 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
-    /// Credentials that look in all places, in their order, once the cluster has said who it is.
+    /// Looks in all places, in their order, once the cluster has said who it is.
+    pub fn lookup(self, role: Role) -> Arc<dyn Fn(ClusterId) -> Result<Secret, String> + Send + Sync> {
+        Arc::new(move |cluster| match &self.secret {
+            Some(secret) => Ok(secret.clone()),
+            None => find_secret(self.access_file.as_deref(), cluster, role),
+        })
+    }
+
+    /// The same, as credentials for one connection.
     pub fn credentials(self, role: Role) -> Credentials {
-        if let Some(secret) = self.secret {
-            return Credentials::Secret(secret);
-        }
-        Credentials::lookup(move |cluster| find_secret(self.access_file.as_deref(), cluster, role))
+        let lookup = self.lookup(role);
+        Credentials::lookup(move |cluster| lookup(cluster))
     }
 }
 

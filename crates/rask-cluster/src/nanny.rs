@@ -252,8 +252,8 @@ impl Nanny {
                     self.shared.changed.wait_timeout(state, left).map_or_else(|e| e.into_inner().0, |w| w.0);
             }
             state.slots.values().filter(|slot| !slot.ended).for_each(|slot| signal(slot, libc::SIGKILL));
-            let all_ended = |state: &mut State| state.slots.values().any(|slot| !slot.ended);
-            drop(self.shared.changed.wait_timeout_while(state, GRACE, all_ended));
+            let some_run = |state: &mut State| state.slots.values().any(|slot| !slot.ended);
+            drop(self.shared.changed.wait_timeout_while(state, GRACE, some_run));
         }
         self.shared.reactor.stop();
         if let Some(thread) = self.thread.take() {
@@ -321,11 +321,9 @@ fn supervise(shared: &Shared, settings: &WorkerSettings) {
 fn run_once(shared: &Shared, settings: &WorkerSettings) -> String {
     let instance = random_u64();
     let page_path = shared.folder.join(format!("executing-{instance:016x}"));
-    // Room for threads that stand in for those that seceded.
-    let page = match ExecutingPage::create(&page_path, settings.nthreads as usize * 4 + 64) {
-        Ok(page) => page,
-        Err(error) => return format!("cannot create {}: {error}", page_path.display()),
-    };
+    if let Err(error) = ExecutingPage::create(&page_path) {
+        return format!("cannot create {}: {error}", page_path.display());
+    }
     shared.say(&mut shared.lock(), NannyToScheduler::Started { instance });
     let process = spawn(&shared.command, settings, instance, &page_path, shared.sink.as_ref());
     let (mut child, pid) = match process {
@@ -350,7 +348,8 @@ fn run_once(shared: &Shared, settings: &WorkerSettings) -> String {
         slot.process = None;
         !slot.retired
     });
-    let executing = page.executing();
+    // A page that cannot be read blames nobody.
+    let executing = ExecutingPage::read(&page_path).unwrap_or_default();
     shared.say(
         &mut state,
         NannyToScheduler::Exited(WorkerExit { instance, executing, status: status.clone(), restarts }),

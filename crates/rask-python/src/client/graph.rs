@@ -1,0 +1,162 @@
+//! Graphs of Delayed objects and graph dicts, on their way to the scheduler.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use rask_types::{FunctionId, FutureId, GraphChunk, KeyId, Payload, TaskClass};
+
+use super::failure;
+use super::future::Future;
+use super::options::TaskOptions;
+use super::session::{Engine, Session};
+use super::submit::warn_nbytes;
+use crate::codec::Capture;
+use crate::delayed::class::Delayed;
+use crate::delayed::node::Node;
+use crate::graph::build::{BuildOptions, build};
+use crate::graph::sink::GraphSink;
+use crate::graph::source::{GraphSource, node_in_graph};
+use crate::worker::current;
+
+/// Takes the chunks of one graph for a session.
+pub struct SessionSink<'py> {
+    py: Python<'py>,
+    engine: Arc<Engine>,
+    /// Holds on futures that the graph refers to, until it is submitted.
+    adopted: Vec<Py<Future>>,
+    /// Bytes of arguments sent.
+    pub nbytes: usize,
+}
+
+impl<'py> SessionSink<'py> {
+    /// A sink for one graph.
+    pub fn new(py: Python<'py>, engine: &Arc<Engine>) -> SessionSink<'py> {
+        SessionSink { py, engine: engine.clone(), adopted: Vec::new(), nbytes: 0 }
+    }
+}
+
+impl GraphSink for SessionSink<'_> {
+    fn session(&self) -> u64 {
+        self.engine.client.session()
+    }
+
+    fn known(&mut self, key: KeyId) -> Option<FutureId> {
+        let id = self.engine.client.lookup(key).ok().flatten()?;
+        // The look-up counted; the count goes when the graph is submitted.
+        self.adopted.extend(Future::held(self.py, &self.engine, id).map(Bound::unbind));
+        Some(id)
+    }
+
+    fn future(&mut self, future: &Bound<'_, PyAny>) -> PyResult<FutureId> {
+        let future = future.cast::<Future>()?;
+        if let Some(id) = future.get().id_in(&self.engine) {
+            return Ok(id);
+        }
+        let adopted = future.get().adopt(future.py(), &self.engine)?;
+        let id = adopted.get().id_in(&self.engine).expect("adopted by this session");
+        self.adopted.push(adopted.unbind());
+        Ok(id)
+    }
+
+    fn define_function(&mut self, _id: FunctionId, payload: &Payload) -> PyResult<()> {
+        let defined = self.engine.client.define_function(payload);
+        defined.map(drop).map_err(|error| failure::of_call(self.py, error))
+    }
+
+    fn define_class(&mut self, class: TaskClass) -> PyResult<u32> {
+        self.engine.client.define_class(&class).map_err(|error| failure::of_call(self.py, error))
+    }
+
+    fn allocate(&mut self, count: u64) -> PyResult<FutureId> {
+        self.engine.client.allocate(count).map_err(|error| failure::of_call(self.py, error))
+    }
+
+    fn emit(&mut self, chunk: GraphChunk, _keys: Vec<(u32, KeyId)>) -> PyResult<()> {
+        self.nbytes += chunk.args.blob.len();
+        self.nbytes += chunk.args.buffers.iter().flat_map(|(_, buffers)| buffers).map(bytes::Bytes::len).sum::<usize>();
+        self.engine.client.submit(chunk).map_err(|error| failure::of_call(self.py, error))
+    }
+}
+
+/// Linear chains are fused if the configuration says so.
+fn fuses(py: Python<'_>) -> PyResult<bool> {
+    let get = py.import("rask.config")?.getattr("get")?;
+    get.call1(("optimization.fuse.delayed", false))?.is_truthy()
+}
+
+impl Session {
+    fn build<'py>(
+        &self,
+        py: Python<'py>,
+        outputs: &[Arc<Node>],
+        options: Option<&TaskOptions>,
+        fuse: bool,
+    ) -> PyResult<Vec<Bound<'py, Future>>> {
+        let engine = &self.engine;
+        let graph = engine.client.new_graph().map_err(|error| failure::of_call(py, error))?;
+        let annotations = options.map(|options| options.to_annotations(py)).transpose()?;
+        let parent = current::current_run();
+        let options = BuildOptions { graph, fuse, annotations, capture: Capture::Copy, parent };
+        let mut sink = SessionSink::new(py, engine);
+        let built = build(py, outputs, &options, &mut sink);
+        let nbytes = sink.nbytes;
+        let ids = match built {
+            Ok(ids) => ids,
+            Err(error) => {
+                // Chunks that were sent already must not wait for a last one.
+                let _ = engine.client.abort_graph(graph);
+                return Err(error);
+            }
+        };
+        let mut counted: HashSet<FutureId> =
+            sink.adopted.iter().filter_map(|future| future.get().id_in(engine)).collect();
+        let mut futures = Vec::with_capacity(ids.len());
+        for id in ids {
+            // A new task came with one count for its first future; every other future takes its own.
+            if !counted.insert(id) {
+                engine.client.retain(id).map_err(|error| failure::of_call(py, error))?;
+            }
+            futures.push(Future::held(py, engine, id)?);
+        }
+        drop(sink);
+        warn_nbytes(py, nbytes)?;
+        Ok(futures)
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// Futures for the values of Delayed objects.
+    fn compute<'py>(
+        &self,
+        py: Python<'py>,
+        outputs: &Bound<'py, PyList>,
+        options: Option<&TaskOptions>,
+        optimize: bool,
+    ) -> PyResult<Vec<Bound<'py, Future>>> {
+        let node = |output: Bound<'py, PyAny>| {
+            let node = Delayed::node_of(&output).cloned();
+            node.ok_or_else(|| PyTypeError::new_err(format!("not a Delayed: {}", output.get_type())))
+        };
+        let nodes: Vec<Arc<Node>> = outputs.iter().map(node).collect::<PyResult<_>>()?;
+        let fuse = optimize && fuses(py)?;
+        self.build(py, &nodes, options, fuse)
+    }
+
+    /// Futures for some keys of a graph dict.
+    fn compute_graph<'py>(
+        &self,
+        py: Python<'py>,
+        graph: &Bound<'py, PyDict>,
+        keys: &Bound<'py, PyList>,
+        options: Option<&TaskOptions>,
+    ) -> PyResult<Vec<Bound<'py, Future>>> {
+        let source = GraphSource::of(graph.as_any(), None)?;
+        let nodes: Vec<Arc<Node>> =
+            keys.iter().map(|key| node_in_graph(&source, &key)).collect::<PyResult<_>>()?;
+        self.build(py, &nodes, options, false)
+    }
+}
