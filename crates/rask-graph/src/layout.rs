@@ -6,7 +6,8 @@
 //! 2. `layers`: edges over several layers get a stand-in in each layer that they pass, so that room is kept for them;
 //! 3. `crossing`: layers are permuted until few edges cross;
 //! 4. `place`: nodes move along their layers towards their neighbours, which makes long edges straight;
-//! 5. `pack`: the parts of the graph that are not connected are set side by side, in rows.
+//! 5. `route`: edges run as straight as the nodes on their way allow;
+//! 6. `pack`: the parts of the graph that are not connected are set side by side, in rows.
 //!
 //! Inside, the *main* axis runs from dependencies to dependents and the *cross* axis along a layer; only here do
 //! they become x and y.
@@ -16,6 +17,7 @@ mod layers;
 mod pack;
 mod place;
 mod rank;
+mod route;
 
 use crate::{Csr, Cycle, topological_order};
 use layers::Layers;

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use rask_graph::{
-    CULLED, Csr, cull, find_cycle, fuse_chains, needed, order, pressure, run_sequence, topological_order,
+    CULLED, Csr, Direction, LayoutOptions, Size, cull, find_cycle, fuse_chains, layout, needed, order,
+    pressure, run_sequence, topological_order,
 };
 
 /// Any graph, cycles included.
@@ -161,5 +162,46 @@ proptest! {
         }
         prop_assert!(seen.iter().all(|&seen| seen));
         prop_assert!(topological_order(&fused.graph(&graph)).is_ok());
+    }
+
+    #[test]
+    fn drawings_keep_nodes_apart_and_edges_running_one_way(
+        graph in any_dag(),
+        extents in prop::collection::vec((1.0f64..100.0, 1.0f64..50.0), 60),
+    ) {
+        let sizes: Vec<Size> = extents.iter().map(|&(width, height)| Size { width, height }).collect();
+        for direction in
+            [Direction::TopToBottom, Direction::BottomToTop, Direction::LeftToRight, Direction::RightToLeft]
+        {
+            let options = LayoutOptions { direction, ..LayoutOptions::default() };
+            let drawing = layout(&graph, &sizes, &options).unwrap();
+            prop_assert_eq!(drawing.routes.len(), graph.edge_count());
+            let ahead = |from: u32, to: u32| {
+                let (from, to) = (drawing.nodes[from as usize], drawing.nodes[to as usize]);
+                match direction {
+                    Direction::TopToBottom => to.y - from.y,
+                    Direction::BottomToTop => from.y - to.y,
+                    Direction::LeftToRight => to.x - from.x,
+                    Direction::RightToLeft => from.x - to.x,
+                }
+            };
+            for route in &drawing.routes {
+                prop_assert!(graph.dependencies(route.to).contains(&route.from));
+                prop_assert!(ahead(route.from, route.to) >= options.rank_gap);
+                prop_assert_eq!(route.points.first(), Some(&drawing.nodes[route.from as usize]));
+                prop_assert_eq!(route.points.last(), Some(&drawing.nodes[route.to as usize]));
+            }
+            for a in graph.nodes() {
+                let (at, size) = (drawing.nodes[a as usize], sizes[a as usize]);
+                prop_assert!(at.x - size.width / 2.0 > -0.001 && at.x + size.width / 2.0 < drawing.width + 0.001);
+                prop_assert!(at.y - size.height / 2.0 > -0.001 && at.y + size.height / 2.0 < drawing.height + 0.001);
+                for b in 0..a {
+                    let (other, other_size) = (drawing.nodes[b as usize], sizes[b as usize]);
+                    let apart_x = (at.x - other.x).abs() - (size.width + other_size.width) / 2.0;
+                    let apart_y = (at.y - other.y).abs() - (size.height + other_size.height) / 2.0;
+                    prop_assert!(apart_x.max(apart_y) > 1.0, "{} and {} overlap", a, b);
+                }
+            }
+        }
     }
 }

@@ -63,8 +63,7 @@ fn sort_by_neighbours(layers: &mut Layers, upwards: bool) {
 }
 
 /// How many pairs of links cross, over all layers.
-fn crossings(layers: &mut Layers) -> u64 {
-    layers.above.sort_by_place(&layers.place);
+fn crossings(layers: &Layers) -> u64 {
     let mut total = 0;
     let mut seen = SeenPlaces::default();
     for pair in layers.layers.windows(2) {
@@ -120,8 +119,10 @@ impl SeenPlaces {
 fn exchange_neighbours(layers: &mut Layers) -> bool {
     let mut improved = false;
     for layer in 0..layers.layers.len() {
-        layers.below.sort_by_place(&layers.place);
-        layers.above.sort_by_place(&layers.place);
+        for &item in &layers.layers[layer] {
+            layers.below.sort_by_place(item, &layers.place);
+            layers.above.sort_by_place(item, &layers.place);
+        }
         for left in 0..layers.layers[layer].len().saturating_sub(1) {
             let (a, b) = (layers.layers[layer][left], layers.layers[layer][left + 1]);
             let as_is = crossings_of(layers, a, b);

@@ -58,12 +58,11 @@ impl Neighbours {
         &self.items[self.offsets[item] as usize..self.offsets[item + 1] as usize]
     }
 
-    /// Sorts each list by the places of the neighbours.
-    pub fn sort_by_place(&mut self, place: &[u32]) {
-        for window in 0..self.offsets.len() - 1 {
-            self.items[self.offsets[window] as usize..self.offsets[window + 1] as usize]
-                .sort_unstable_by_key(|&item| place[item as usize]);
-        }
+    /// Sorts the list of one item by the places of the neighbours.
+    pub fn sort_by_place(&mut self, item: u32, place: &[u32]) {
+        let item = item as usize;
+        self.items[self.offsets[item] as usize..self.offsets[item + 1] as usize]
+            .sort_unstable_by_key(|&neighbour| place[neighbour as usize]);
     }
 }
 

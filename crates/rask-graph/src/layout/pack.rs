@@ -1,6 +1,7 @@
 //! The connected parts of a graph, and setting their drawings side by side.
 
 use super::layers::Layers;
+use super::route::{Corridors, Place, way};
 use super::{Layout, LayoutOptions, Point, Route};
 use crate::Csr;
 
@@ -69,11 +70,10 @@ impl Part {
         }
     }
 
-    /// The place of an item on the sheet, along (cross, main).
-    fn centre(&self, item: u32) -> (f64, f64) {
-        let layer = self.layers.layer_of[item as usize] as usize;
-        let main = self.layers.main[layer] + self.layers.thickness[0] / 2.0;
-        (self.layers.cross[item as usize] - self.cross_min + self.cross_start, main + self.main_start)
+    /// The place on the sheet of a place in the part, along (cross, main).
+    fn on_sheet(&self, (cross, main): Place) -> Place {
+        let main = main + self.layers.thickness[0] / 2.0;
+        (cross - self.cross_min + self.cross_start, main + self.main_start)
     }
 }
 
@@ -96,43 +96,22 @@ pub(super) fn assemble(graph: &Csr, mut parts: Vec<Part>, options: &LayoutOption
         routes: Vec::new(),
     };
     for part in &parts {
+        let layers = &part.layers;
+        let corridors = Corridors::new(layers, options);
+        let mut stand_ins = layers.stand_ins.iter();
         for (item, &node) in part.nodes.iter().enumerate() {
-            layout.nodes[node as usize] = turn(part.centre(item as u32));
-        }
-        let edges = part.nodes.iter().enumerate().flat_map(|(item, &node)| {
-            graph.dependencies(node).iter().map(move |&dependency| (dependency, node, item as u32))
-        });
-        for ((from, to, item), stand_ins) in edges.zip(&part.layers.stand_ins) {
-            let start =
-                part.nodes.binary_search(&from).expect("a part has all neighbours of its nodes") as u32;
-            let points = way(part, start, item, stand_ins.clone()).into_iter().map(turn).collect();
-            layout.routes.push(Route { from, to, points });
+            let centre = (layers.cross[item], layers.main[layers.layer_of[item] as usize]);
+            layout.nodes[node as usize] = turn(part.on_sheet(centre));
+            for (&from, stand_ins) in graph.dependencies(node).iter().zip(&mut stand_ins) {
+                let start = part.nodes.binary_search(&from).expect("a part has all neighbours of its nodes");
+                let way = way(layers, &corridors, start as u32, item as u32, stand_ins.clone());
+                let points = way.into_iter().map(|place| turn(part.on_sheet(place))).collect();
+                layout.routes.push(Route { from, to: node, points });
+            }
         }
     }
     layout.routes.sort_by_key(|route| route.to);
     layout
-}
-
-/// The points an edge goes through, along (cross, main), those on a straight line left out.
-fn way(part: &Part, from: u32, to: u32, stand_ins: std::ops::Range<u32>) -> Vec<(f64, f64)> {
-    let mut points = vec![part.centre(from)];
-    let mut push = |point: (f64, f64)| {
-        if let [.., a, b] = points[..]
-            && ((b.0 - a.0) * (point.1 - a.1) - (point.0 - a.0) * (b.1 - a.1)).abs() < 0.5 * (point.1 - a.1)
-        {
-            points.pop();
-        }
-        points.push(point);
-    };
-    for item in stand_ins {
-        // Past the whole thickness of the layer, so as not to cut the corners of its nodes.
-        let (cross, main) = part.centre(item);
-        let half = part.layers.thickness[part.layers.layer_of[item as usize] as usize] / 2.0;
-        push((cross, main - half));
-        push((cross, main + half));
-    }
-    push(part.centre(to));
-    points
 }
 
 /// Sets where each part begins; gives the extent of the whole along (cross, main).
@@ -142,18 +121,14 @@ fn set_in_rows(parts: &mut [Part], options: &LayoutOptions) -> (f64, f64) {
     let area: f64 = parts.iter().map(|part| (part.cross_extent + gap) * (part.main_extent + gap)).sum();
     let aspect = if options.direction.is_horizontal() { 1.0 / ASPECT } else { ASPECT };
     let row_max = widest.max((area * aspect).sqrt()).max(options.node_gap * ROW_GAPS_MIN);
-    // Rows as ranges of parts, with their thickness.
-    let mut rows: Vec<(std::ops::Range<usize>, f64)> = Vec::new();
+    let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
     let (mut cross, mut cross_max) = (0.0f64, 0.0f64);
     for (i, part) in parts.iter_mut().enumerate() {
         match rows.last_mut() {
-            Some((row, thickness)) if cross + part.cross_extent <= row_max => {
-                row.end = i + 1;
-                *thickness = thickness.max(part.main_extent);
-            }
+            Some(row) if cross + part.cross_extent <= row_max => row.end = i + 1,
             _ => {
                 cross = 0.0;
-                rows.push((i..i + 1, part.main_extent));
+                rows.push(i..i + 1);
             }
         }
         part.cross_start = cross;
@@ -165,10 +140,22 @@ fn set_in_rows(parts: &mut [Part], options: &LayoutOptions) -> (f64, f64) {
         rows.reverse();
     }
     let mut main = 0.0;
-    for (i, (row, thickness)) in rows.into_iter().enumerate() {
+    for (i, row) in rows.into_iter().enumerate() {
         main += if i > 0 { gap } else { 0.0 };
-        parts[row].iter_mut().for_each(|part| part.main_start = main);
-        main += thickness;
+        main += align_first_layers(&mut parts[row], main);
     }
     (cross_max, main)
+}
+
+/// Sets parts so that the middles of their first layers lie on one line; gives their extent on the main axis.
+fn align_first_layers(row: &mut [Part], main: f64) -> f64 {
+    let half = |part: &Part| part.layers.thickness[0] / 2.0;
+    let middle = row.iter().map(half).fold(0.0, f64::max);
+    let mut extent = 0.0f64;
+    for part in row {
+        let offset = middle - half(part);
+        part.main_start = main + offset;
+        extent = extent.max(offset + part.main_extent);
+    }
+    extent
 }
