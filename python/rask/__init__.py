@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import importlib
 
-# `rask.delayed` is the function, and importing the module of that name would put the module in its place: so it is
-# imported first and the function put over it.
-# from rask.delayed import delayed
+# `rask.delayed` is the function, and importing the module of that name would put the module in its place: so
+# the module is imported first and the function put over it.
+from rask.delayed import delayed as delayed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "config": ("rask.config", None),
 }
-"""Where the other public names live: (module, name in it), or None for the module itself. Imported when first used."""
+"""Where the other public names live: module, and name in it or None for the module itself. Imported when
+first used."""
 
 __all__ = sorted({"delayed", *_HOMES})
 

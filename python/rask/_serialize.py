@@ -1,13 +1,14 @@
-"""What the compiled core leaves to pickle: objects, functions, exceptions; and finding what cannot be pickled.
+"""What the compiled core leaves to pickle: objects, functions, exceptions; and what cannot be pickled.
 
-`rask._core` encodes what programs mostly pass by itself. Everything else comes here: pickle protocol 5 with large
-buffers out of band, or cloudpickle where pickle cannot, or where the pickle would refer to the user's `__main__`,
-which workers do not have.
+`rask._core` encodes what programs mostly pass by itself. Everything else comes here: pickle protocol 5 with
+large buffers out of band, or cloudpickle where pickle cannot, or where the pickle would refer to the user's
+`__main__`, which workers do not have.
 """
 
 from __future__ import annotations
 
 import copyreg
+import dis
 import pickle
 import sys
 import traceback as _traceback
@@ -30,13 +31,11 @@ __all__ = [
     "find_culprit",
     "load_exception",
     "loads",
-    "rebuild_dataclass",
-    "rebuild_namedtuple",
 ]
 
 
 class SerializationError(TypeError, pickle.PicklingError):
-    """A function, an argument or a result that cannot be pickled; the message names the part that is to blame."""
+    """A function, argument or result that cannot be pickled; the message names the part to blame."""
 
 
 # --- values ------------------------------------------------------------------------------------------------
@@ -97,16 +96,6 @@ def deterministic_token(obj: Any) -> str | None:
         return None
 
 
-def rebuild_namedtuple(cls: type, *items: Any) -> Any:
-    """Make the namedtuple `cls` of its items, which were computed."""
-    return cls(*items)
-
-
-def rebuild_dataclass(cls: type, fields: dict[str, Any]) -> Any:
-    """Make the dataclass instance `cls` of its fields, which were computed."""
-    return cls(**fields)
-
-
 # --- functions ---------------------------------------------------------------------------------------------
 
 
@@ -150,7 +139,11 @@ def dump_function(function: Callable) -> bytes:
             return pickle.dumps(function, protocol=5)
     except Exception:  # what claims to be importable need not be
         pass
-    pickled, _ = dumps(function, sys.maxsize)
+    try:
+        pickled, _ = dumps(function, sys.maxsize)
+    except SerializationError as error:
+        name = getattr(function, "__qualname__", None) or _type_name(function)
+        raise SerializationError(f"the function {name!r}: {error}") from error.__cause__
     return pickled
 
 
@@ -252,7 +245,9 @@ def load_exception(pickled: bytes, pickled_traceback: bytes = b"", text: str = "
         error = links[0]
     except Exception as failure:
         name, _, said = text.partition(": ")
-        error = RemoteException(name or "Exception", said, "", f"it cannot be unpickled here: {_one_line(failure)}")
+        error = RemoteException(
+            name or "Exception", said, "", f"it cannot be unpickled here: {_one_line(failure)}"
+        )
     return error.with_traceback(load_traceback(pickled_traceback))
 
 
@@ -321,6 +316,16 @@ def explain_call(args: tuple, kwargs: dict, error: Exception) -> SerializationEr
         except Exception:  # the objects searched are broken in their own ways
             continue
     return SerializationError(str(error))
+
+
+def explain_task(key: Any, args: tuple, kwargs: dict, error: Exception) -> Exception:
+    """Name the task whose arguments cannot be pickled, and the path to what is to blame."""
+    if not isinstance(error, SerializationError):
+        return error
+    explained = explain_call(args, kwargs, error)
+    explained = SerializationError(f"task {key!r}: {explained}")
+    explained.__cause__ = error.__cause__
+    return explained
 
 
 def _type_name(obj: Any) -> str:
@@ -437,12 +442,19 @@ def _parts_of_instance(obj: Any) -> Iterator[tuple[str, Any]]:
             yield ".<state>", reduced[2]
 
 
+_GLOBAL_OPCODES = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME"))
+
+
 def referenced_globals(code: types.CodeType) -> set[str]:
-    """Name the globals that `code`, or a function or class made inside it, may read."""
+    """Name the globals that `code`, or a function or class made inside it, may read or write."""
     names: set[str] = set()
     todo = [code]
     while todo:
         current = todo.pop()
-        names.update(current.co_names)
+        names.update(
+            instruction.argval
+            for instruction in dis.get_instructions(current)
+            if instruction.opname in _GLOBAL_OPCODES
+        )
         todo += [constant for constant in current.co_consts if isinstance(constant, types.CodeType)]
     return names

@@ -169,7 +169,7 @@ pub fn invoke<'py>(
         names = Some(PyTuple::new(py, texts)?);
     }
     decoder.finish()?;
-    let count = positional as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET as usize;
+    let count = positional as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     let names = names.as_ref().map_or(std::ptr::null_mut(), |names| names.as_ptr());
     // SAFETY: `Option<Bound>` is a pointer to an object, or null in the first place, which the callee may write to for the
     // length of the call; `values` and `names` outlive it.

@@ -110,12 +110,11 @@ impl<'a> Encoder<'a> {
     /// Encoding may run Python code, so the caller must hold a reference that such code cannot take away.
     #[inline]
     pub fn value(&mut self, object: &Bound<'_, PyAny>, lone: bool, depth: usize) -> Step {
-        let pointer = object.as_ptr();
-        if scalar(&mut self.out.head, pointer) {
+        if scalar(&mut self.out.head, object) {
             return Ok(());
         }
         // SAFETY: `object` is alive.
-        let ty = unsafe { ffi::Py_TYPE(pointer) };
+        let ty = unsafe { ffi::Py_TYPE(object.as_ptr()) };
         if ty == &raw mut ffi::PyUnicode_Type {
             self.text(object, lone)
         } else {
@@ -307,13 +306,14 @@ impl<'a> Encoder<'a> {
             if now != len {
                 return Err(changed("a list"));
             }
-            // SAFETY: within bounds; the list holds a reference.
-            let item = unsafe { ffi::PyList_GET_ITEM(object.as_ptr(), at as ffi::Py_ssize_t) };
-            if scalar(&mut self.out.head, item) {
-                continue;
+            // SAFETY: within bounds, and alive, for the list has it.
+            let item = unsafe {
+                let item = ffi::PyList_GET_ITEM(object.as_ptr(), at as ffi::Py_ssize_t);
+                pyo3::Borrowed::from_ptr(list.py(), item)
+            };
+            if !scalar(&mut self.out.head, &item) {
+                self.item(item, depth + 1)?;
             }
-            // SAFETY: alive, for the list has it.
-            self.item(unsafe { pyo3::Borrowed::from_ptr(list.py(), item) }, depth + 1)?;
         }
         Ok(())
     }
@@ -339,7 +339,7 @@ impl<'a> Encoder<'a> {
                 unsafe { (pyo3::Borrowed::from_ptr(py, key), pyo3::Borrowed::from_ptr(py, value)) };
             let lone = is_lone(&value);
             let value = (*value).clone(); // the encoding of the key must not take it away
-            if !scalar(&mut self.out.head, key.as_ptr()) {
+            if !scalar(&mut self.out.head, &key) {
                 self.item(key, depth + 1)?;
             }
             self.value(&value, lone, depth + 1)?;
@@ -424,8 +424,9 @@ impl<'a> Encoder<'a> {
 
 /// Appends None, a bool, an int of 64 bits, a float or Ellipsis; false for anything else.
 #[inline]
-pub fn scalar(head: &mut Vec<u8>, object: *mut ffi::PyObject) -> bool {
-    // SAFETY: callers pass a live object; each branch reads what its exact type allows.
+pub fn scalar(head: &mut Vec<u8>, object: &Bound<'_, PyAny>) -> bool {
+    let object = object.as_ptr();
+    // SAFETY: alive; each branch reads what its exact type allows.
     unsafe {
         let ty = ffi::Py_TYPE(object);
         if ty == &raw mut ffi::PyLong_Type {

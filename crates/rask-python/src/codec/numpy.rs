@@ -235,9 +235,11 @@ pub fn plain_array<'a>(array: &'a Bound<'_, PyAny>) -> PyResult<Option<Plain<'a>
     let order = if head.flags & WRITEABLE == 0 { order | ORDER_READ_ONLY } else { order };
     let Some((dtype, itemsize)) = plain_dtype(array.py(), head.descr)? else { return Ok(None) };
     let nd = usize::try_from(head.nd).unwrap_or(0);
-    // SAFETY: an array has `nd` dimensions; the pointer may be null only if there are none.
-    let dims: &[isize] =
-        if nd == 0 { &[] } else { unsafe { std::slice::from_raw_parts(head.dimensions, nd) } };
+    let dims: &[isize] = match nd {
+        0 => &[],
+        // SAFETY: an array has `nd` dimensions, and the pointer may be null only if there are none.
+        _ => unsafe { std::slice::from_raw_parts(head.dimensions, nd) },
+    };
     let len = dims.iter().map(|&dim| dim.unsigned_abs()).product::<usize>() * itemsize;
     // SAFETY: contiguous, so its elements fill exactly that many bytes from `data`.
     let bytes: &[u8] = if len == 0 { &[] } else { unsafe { std::slice::from_raw_parts(head.data, len) } };

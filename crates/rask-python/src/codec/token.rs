@@ -68,15 +68,14 @@ fn long_hash(py: Python<'_>, bytes: &[u8]) -> [u8; 32] {
 
 /// Appends the canonical form of `value`; false if it has none.
 pub fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
-    let pointer = value.as_ptr();
-    if scalar(out, pointer) {
+    if scalar(out, value) {
         return Ok(true);
     }
     if depth >= DEPTH_MAX {
         return tokenized(out, value);
     }
     // SAFETY: `value` is alive.
-    let ty = unsafe { ffi::Py_TYPE(pointer) };
+    let ty = unsafe { ffi::Py_TYPE(value.as_ptr()) };
     if ty == &raw mut ffi::PyUnicode_Type {
         // SAFETY: exactly a str.
         return match unsafe { value.cast_unchecked::<PyString>() }.to_str() {
