@@ -16,6 +16,9 @@ use crate::task::ReadyRun;
 const RUNS_MAX: usize = 16_384;
 const BLOB_BYTES_MAX: usize = 1 << 20;
 
+/// Ready runs that are copied to go with others.
+const READY_COPIED_MAX: usize = 64;
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Outbox<V> {
@@ -52,11 +55,11 @@ impl<V> Outbox<V> {
         self.effects.push_back(Effect::Send(message));
     }
 
-    /// Gives runs to the execution queue.
+    /// Gives runs to the execution queue. Few are put with those before; many are not worth copying.
     pub fn ready(&mut self, mut runs: Vec<ReadyRun<V>>) {
         match self.effects.back_mut() {
             _ if runs.is_empty() => {}
-            Some(Effect::Ready(before)) => before.append(&mut runs),
+            Some(Effect::Ready(before)) if runs.len() <= READY_COPIED_MAX => before.append(&mut runs),
             _ => self.effects.push_back(Effect::Ready(runs)),
         }
     }

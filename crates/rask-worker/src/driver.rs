@@ -1,7 +1,6 @@
 //! The worker on the reactor thread: messages and what threads left become events, effects become messages and work.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rask_comm::{
     Acceptance, Address, CloseReason, Driver, Io, LinkId, PeerInfo, Role, Secret, Secrets, Tick,
@@ -77,6 +76,7 @@ impl WorkerDriver {
     fn stop(&mut self, reason: StopReason, io: &mut Io) {
         self.stage = Stage::Stopped;
         self.shared.stop(reason);
+        self.shared.pool.take_all();
         io.stop();
     }
 
@@ -241,9 +241,9 @@ impl WorkerDriver {
     /// Decides whether to look at the lanes again soon, or to let threads wake the reactor.
     fn keep_watch(&mut self, found: bool, now: Tick, io: &mut Io) {
         if found || std::mem::take(&mut self.queued_now) {
-            self.shared.watching.store(true, Ordering::Relaxed);
+            self.shared.watch();
             self.watch = Some(now.plus_ns(WAIT_NS_MAX));
-        } else if self.watch.is_some_and(|due| due <= now) {
+        } else if self.watch.is_none_or(|due| due <= now) {
             self.watch = None;
             if self.shared.stop_watching() {
                 // Something came at the last moment, from a thread that saw us watching.

@@ -23,7 +23,7 @@ use crate::thread::WorkerThread;
 #[derive(Clone)]
 pub struct WorkerHandle {
     shared: Arc<Shared>,
-    reactor: Arc<Mutex<Option<JoinHandle<WorkerDriver>>>>,
+    reactor: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// Starts a worker: listens, begins to connect to the scheduler, and returns. [`WorkerHandle::wait_registered`] tells how that
@@ -45,8 +45,24 @@ pub fn start(config: WorkerConfig) -> io::Result<WorkerHandle> {
     let shared = Arc::new(Shared::new(seats, page, on_thread_needed, reactor.handle()));
     let link = reactor.io().connect(&scheduler, rask_comm::Role::Worker, credentials);
     let driver = WorkerDriver::new(Arc::clone(&shared), link, description, listening, acceptance, limits);
-    let thread = reactor.spawn("rask-worker", driver)?;
+    let end = End(Arc::clone(&shared));
+    let name = "rask-worker".to_owned();
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _end = end;
+        // Dropped here and now, so that what it kept is buried before the errands end.
+        drop(reactor.run(driver));
+    })?;
     Ok(WorkerHandle { shared, reactor: Arc::new(Mutex::new(Some(thread))) })
+}
+
+/// The end of the reactor thread, whether it stopped or panicked: nobody waits for it any more.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.stop(StopReason::Broken);
+        self.0.errands.stop();
+    }
 }
 
 impl WorkerHandle {

@@ -47,7 +47,7 @@ impl Lane {
         Lane { thread, buffer: Mutex::new(Buffer::default()) }
     }
 
-    /// Leaves one completion. True if the oldest has waited long enough.
+    /// Leaves one completion. True if the oldest has waited long enough, once until the lane is unloaded.
     #[inline]
     pub fn leave(
         &self,
@@ -78,7 +78,11 @@ impl Lane {
             }
             RunOutcome::Reschedule => buffer.endings.push(Ending::Rescheduled { run }),
         }
-        ended_ns.saturating_sub(buffer.since_ns) >= WAIT_NS_MAX
+        let is_due = ended_ns.saturating_sub(buffer.since_ns) >= WAIT_NS_MAX;
+        if is_due {
+            buffer.since_ns = u64::MAX; // said once
+        }
+        is_due
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,7 +1,8 @@
 //! The execution queue, and the seats of the threads that serve it.
 //!
-//! Runs mostly come in the order in which they should start, so the queue is a row that is appended to, and a heap beside
-//! it for those that overtake. A run that is taken back stays where it is as a stone that is stepped over.
+//! Runs mostly come in the order in which they should start, so the queue is a row of batches that is appended to without
+//! copying, and a heap beside it for those that overtake. A run that is taken back stays where it is as a stone that is
+//! stepped over.
 //!
 //! `nthreads` seats: a thread without one gets no runs and ends. `secede` gives a seat up, `rejoin` waits for one.
 
@@ -20,7 +21,8 @@ const STONE: u32 = 2;
 /// The queue alone.
 #[derive(Default)]
 pub(crate) struct Queue {
-    row: VecDeque<Execution>,
+    /// Batches as they came, each in order, and each after the one before. None is empty.
+    row: VecDeque<std::vec::IntoIter<Execution>>,
     overtaking: BinaryHeap<Overtaking>,
     /// What is in it, stones included.
     present: RunTable,
@@ -62,16 +64,17 @@ impl Queue {
         self.present.len() - self.stones
     }
 
-    pub fn push(&mut self, executions: Vec<Execution>) {
-        for execution in executions {
-            if !self.present.insert(execution.run, QUEUED) {
-                continue;
-            }
-            if self.row.back().is_none_or(|last| rank(last) <= rank(&execution)) {
-                self.row.push_back(execution);
-            } else {
-                self.overtaking.push(Overtaking(execution));
-            }
+    pub fn push(&mut self, mut executions: Vec<Execution>) {
+        executions.retain(|execution| self.present.insert(execution.run, QUEUED));
+        if !executions.is_sorted_by_key(rank) {
+            executions.sort_by_key(rank);
+        }
+        let Some(first) = executions.first() else { return };
+        let last = self.row.back().and_then(|batch| batch.as_slice().last());
+        if last.is_none_or(|last| rank(last) <= rank(first)) {
+            self.row.push_back(executions.into_iter());
+        } else {
+            self.overtaking.extend(executions.into_iter().map(Overtaking));
         }
     }
 
@@ -88,13 +91,17 @@ impl Queue {
 
     #[inline]
     fn pop_any(&mut self) -> Option<Execution> {
-        match (self.row.front(), self.overtaking.peek()) {
-            (Some(first), Some(Overtaking(other))) if rank(other) < rank(first) => {
-                self.overtaking.pop().map(|it| it.0)
-            }
-            (None, _) => self.overtaking.pop().map(|it| it.0),
-            _ => self.row.pop_front(),
+        let Some(batch) = self.row.front_mut() else { return self.overtaking.pop().map(|it| it.0) };
+        if let (Some(first), Some(Overtaking(other))) = (batch.as_slice().first(), self.overtaking.peek())
+            && rank(other) < rank(first)
+        {
+            return self.overtaking.pop().map(|it| it.0);
         }
+        let next = batch.next();
+        if batch.len() == 0 {
+            self.row.pop_front();
+        }
+        next
     }
 
     /// Takes those of `runs` out that are in; which.
@@ -127,7 +134,11 @@ impl Queue {
             }
             stays
         };
-        self.row.retain(&mut stays);
+        for batch in &mut self.row {
+            *batch =
+                std::mem::take(batch).filter(|execution| stays(execution)).collect::<Vec<_>>().into_iter();
+        }
+        self.row.retain(|batch| batch.len() > 0);
         self.overtaking.retain(|it| stays(&it.0));
         self.stones = 0;
     }
@@ -362,10 +373,12 @@ mod tests {
     #[test]
     fn stones_are_swept_away() {
         let mut queue = Queue::default();
-        queue.push((0..1000).map(|i| execution(i, 0, u64::from(i % 7))).collect());
+        queue.push((0..500).map(|i| execution(i, 0, u64::from(i))).collect());
+        queue.push((500..1000).map(|i| execution(i, 0, u64::from(i % 7))).collect());
         let most: Vec<RunId> = (0..900).map(|slot| RunId::new(slot, 1)).collect();
         assert_eq!(queue.take_back(&most).len(), 900);
-        assert_eq!(queue.row.len() + queue.overtaking.len(), 100);
+        let in_row: usize = queue.row.iter().map(|batch| batch.len()).sum();
+        assert_eq!(in_row + queue.overtaking.len(), 100);
         assert_eq!((queue.len(), queue.stones), (100, 0));
         assert_eq!(queue.take_all().len(), 100);
     }

@@ -27,8 +27,8 @@ pub(crate) struct Shared {
     pub on_thread_needed: Arc<dyn Fn() + Send + Sync>,
     notes: Mutex<Vec<Note>>,
     reactor: ReactorHandle,
-    /// The reactor will look at the lanes soon without being woken.
-    pub watching: AtomicBool,
+    /// The reactor will look at the lanes soon: by itself, or because a thread has woken it for that.
+    watching: AtomicBool,
     /// Times that threads woke the reactor, for measurements.
     pub wakes: AtomicU64,
 }
@@ -71,20 +71,27 @@ impl Shared {
         self.reactor.wake();
     }
 
-    /// After a thread put something into its lane: wakes the reactor unless it will look by itself.
+    /// After a thread put something into its lane: wakes the reactor unless it will look anyway.
     #[inline]
     pub fn wake_unless_watched(&self) {
         // Pairs with the fence in `stop_watching`: either this thread sees that nobody watches, or the reactor sees
         // what is in the lane.
         fence(Ordering::SeqCst);
-        if !self.watching.load(Ordering::Relaxed) {
+        if !self.watching.load(Ordering::Relaxed) && !self.watching.swap(true, Ordering::Relaxed) {
             self.wake();
         }
     }
 
+    /// The reactor will look by itself.
+    pub fn watch(&self) {
+        self.watching.store(true, Ordering::Relaxed);
+    }
+
     /// The reactor will not look by itself any more. True if something came in between.
     pub fn stop_watching(&self) -> bool {
-        self.watching.store(false, Ordering::Relaxed);
+        if !self.watching.swap(false, Ordering::Relaxed) {
+            return false;
+        }
         fence(Ordering::SeqCst);
         let lanes = self.lanes.lock();
         lanes.iter().any(|lane| !lane.is_empty())
@@ -99,11 +106,10 @@ impl Shared {
         std::mem::take(&mut *self.notes.lock())
     }
 
-    /// Ends everything that waits. The first reason counts.
+    /// Ends everything that waits, but for errands: objects are still to be dropped. The first reason counts.
     pub fn stop(&self, reason: StopReason) {
         self.progress.stopped(reason);
         self.pool.stop();
         self.ops.stop();
-        self.errands.stop();
     }
 }

@@ -22,6 +22,8 @@ pub enum StopReason {
     Left(String),
     /// The scheduler broke the protocol.
     Violation(String),
+    /// The reactor thread panicked; what it said went to standard error.
+    Broken,
 }
 
 impl fmt::Display for StopReason {
@@ -37,6 +39,7 @@ impl fmt::Display for StopReason {
             StopReason::Violation(text) => {
                 write!(f, "the scheduler broke the protocol, which is a bug in rask: {text}")
             }
+            StopReason::Broken => f.write_str("the worker panicked, which is a bug in rask"),
         }
     }
 }
@@ -63,13 +66,10 @@ impl Progress {
         self.changed.notify_all();
     }
 
-    /// Notes why it stopped; the first reason counts. True if this was it.
-    pub fn stopped(&self, reason: StopReason) -> bool {
-        let mut state = self.state.lock();
-        let first = state.stopped.is_none();
-        state.stopped.get_or_insert(reason);
+    /// Notes why it stopped; the first reason counts.
+    pub fn stopped(&self, reason: StopReason) {
+        self.state.lock().stopped.get_or_insert(reason);
         self.changed.notify_all();
-        first
     }
 
     pub fn reason(&self) -> Option<StopReason> {

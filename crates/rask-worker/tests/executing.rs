@@ -245,10 +245,10 @@ fn operations_are_answered() {
 
 #[test]
 fn closing_gives_back_what_has_not_begun() {
-    for by_the_scheduler in [true, false] {
+    for (gate, by_the_scheduler) in [("closing", true), ("leaving", false)] {
         let (mut scheduler, runner, worker) =
             with_worker(Over::Tcp, 1, &[(NOTHING, "nothing"), (GATE, "gate")]);
-        scheduler.say(worker, compute(GATE, &[(run(1), "closing", vec![])]));
+        scheduler.say(worker, compute(GATE, &[(run(1), gate, vec![])]));
         wait_until_executing(&mut scheduler, 1);
         scheduler
             .say(worker, compute(NOTHING, &[(run(2), "", vec![]), (run(3), "", vec![held(run(1), 1, &[])])]));
@@ -273,7 +273,7 @@ fn closing_gives_back_what_has_not_begun() {
             StopReason::Left("enough".into())
         };
         assert_eq!(runner.stopped(), expected);
-        open("closing");
+        open(gate);
     }
 }
 
