@@ -42,6 +42,7 @@
 
 pub mod access;
 pub mod address;
+mod alarm;
 mod clock;
 mod dns;
 pub mod driver;

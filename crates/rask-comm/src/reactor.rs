@@ -9,6 +9,7 @@ use mio::{Events, Poll, Token, Waker};
 use rask_types::Tick;
 use rask_types::msg::Role;
 
+use crate::alarm::Alarm;
 use crate::clock;
 use crate::driver::Driver;
 use crate::io::{Heard, Io, LISTENER_TOKENS, Received};
@@ -16,6 +17,7 @@ use crate::peer::{CloseReason, LinkId};
 use crate::wake::{Parcel, Shared};
 
 const WAKER: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
 
 /// How many events one look at the system brings at most.
 const EVENTS_MAX: usize = 1024;
@@ -57,6 +59,7 @@ impl Default for Options {
 pub struct Reactor {
     poll: Poll,
     events: Events,
+    alarm: Alarm,
     scratch: Box<[u8]>,
     io: Io,
 }
@@ -79,7 +82,8 @@ impl Reactor {
         let shared = Arc::new(Shared::new(Waker::new(poll.registry(), WAKER)?));
         let io = Io::new(options, shared, poll.registry().try_clone()?);
         let events = Events::with_capacity(EVENTS_MAX);
-        Ok(Reactor { poll, events, scratch: vec![0; SCRATCH_BYTES].into(), io })
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        Ok(Reactor { poll, events, alarm, scratch: vec![0; SCRATCH_BYTES].into(), io })
     }
 
     /// A handle for other threads.
@@ -132,7 +136,8 @@ impl Reactor {
         let now = clock::now();
         let may_sleep = !self.io.is_busy() && until.is_none_or(|until| until > now);
         let timeout = if may_sleep && self.io.shared.fall_asleep() {
-            until.map(|until| Duration::from_nanos(until - now))
+            let wait = until.map(|until| Duration::from_nanos(until - now));
+            wait.inspect(|&wait| self.alarm.set(wait))
         } else {
             Some(Duration::ZERO)
         };
@@ -146,7 +151,7 @@ impl Reactor {
         }
         for event in &self.events {
             let Token(token) = event.token();
-            if event.token() == WAKER {
+            if event.token() == WAKER || event.token() == ALARM {
                 continue;
             }
             if token >= LISTENER_TOKENS {

@@ -101,7 +101,7 @@ impl Driver for Ticking {
             Some(due) => self.late_ns.push(now - due),
             None => {}
         }
-        if self.late_ns.len() == 20 {
+        if self.late_ns.len() == 50 {
             io.stop();
         }
         self.due = Some(now + self.after_ns);
@@ -115,6 +115,10 @@ fn a_driver_is_called_when_it_asked_to_be() {
         let ticking = Ticking { after_ns, due: None, late_ns: vec![], turns: 0 };
         let ticking = Reactor::new().expect("a reactor").run(ticking);
         // Never early: it would be called again for the rest of the time. Now and then is no harm.
-        assert!(ticking.turns < 40, "{} turns for 20 ticks", ticking.turns);
+        assert!(ticking.turns < 100, "{} turns for 50 ticks", ticking.turns);
+        let mut late_ns = ticking.late_ns;
+        late_ns.sort();
+        // The luckiest few are what a busy machine leaves to be judged; whole milliseconds would show in them, too.
+        assert!(late_ns[3] < 500_000, "late by {late_ns:?}");
     }
 }

@@ -8,6 +8,11 @@ use bytes::Bytes;
 
 use super::ALIGN;
 
+/// From this length on, a buffer begins at a huge page and the system is asked to use such pages: touching fresh memory costs
+/// several times more in small ones (100 MB: 13 ms against 60 to 100 on a virtual machine).
+const HUGE_BYTES_MIN: usize = 4 << 20;
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
 /// `len` bytes at a multiple of [`ALIGN`], of which the first `filled` are initialised.
 pub(crate) struct AlignedBuffer {
     start: NonNull<u8>,
@@ -25,6 +30,9 @@ impl AlignedBuffer {
         let layout = layout(len)?;
         // SAFETY: the layout's size is not zero.
         let start = NonNull::new(unsafe { alloc(layout) })?;
+        if len >= HUGE_BYTES_MIN {
+            prefer_huge_pages(start, len);
+        }
         Some(AlignedBuffer { start, len, filled: 0 })
     }
 
@@ -87,5 +95,16 @@ impl Drop for AlignedBuffer {
 }
 
 fn layout(len: usize) -> Option<Layout> {
-    Layout::from_size_align(len.max(1), ALIGN).ok()
+    let align = if len >= HUGE_BYTES_MIN { HUGE_PAGE_BYTES } else { ALIGN };
+    Layout::from_size_align(len.max(1), align).ok()
 }
+
+#[cfg(target_os = "linux")]
+fn prefer_huge_pages(start: NonNull<u8>, len: usize) {
+    // SAFETY: the range is an allocation of ours, and the advice changes nothing that a program can see. That the system
+    // may refuse it is no matter.
+    unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prefer_huge_pages(_start: NonNull<u8>, _len: usize) {}
