@@ -18,7 +18,8 @@ use super::{settings, wrap};
 /// In place of a length: unknown.
 pub const NO_LENGTH: i64 = -1;
 
-/// A lazy function or value.
+// A lazy function or value. (No documentation for Python: `__doc__` is that of the wrapped object.)
+#[allow(missing_docs)]
 #[pyclass(frozen, extends = Delayed, subclass, module = "rask.delayed")]
 pub struct DelayedLeaf {
     callee: Arc<Callee>,

@@ -170,6 +170,12 @@ fn deps_of(chunk: &GraphChunk, at: usize) -> &[FutureId] {
     &chunk.deps[start..chunk.dep_ends[at] as usize]
 }
 
+/// Builds the graph that the outputs need and throws it away; gives the number of chunks: for measurements.
+#[pyfunction]
+pub fn build_only(py: Python<'_>, outputs: Vec<Bound<'_, Delayed>>) -> PyResult<usize> {
+    Ok(collect(py, &outputs, false)?.0.chunks.len())
+}
+
 /// Builds the graph that the outputs need and says what came out, without running it: for tests and measurements.
 #[pyfunction]
 #[pyo3(signature = (outputs, *, fuse=false))]
