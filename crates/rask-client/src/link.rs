@@ -14,8 +14,12 @@ use crate::shared::Shared;
 /// Pauses between attempts to reach a scheduler that is not there (yet).
 const RETRY_FIRST_MS: u64 = 20;
 const RETRY_MAX_MS: u64 = 1_000;
-/// Futures given up one by one are told to the scheduler together, no more often than this.
+/// Futures given up one by one are told to the scheduler together: in a turn that happens anyway, if the last time is
+/// this long ago,
 const RELEASE_PAUSE_NS: u64 = 500_000;
+/// else in a turn of its own after this time. A near deadline would be dear: on a virtual machine each sleep that sets
+/// the next timer of its processor costs microseconds.
+const RELEASE_WAIT_NS: u64 = 10_000_000;
 
 enum Phase {
     /// No link yet. The next attempt is due then.
@@ -160,6 +164,7 @@ impl ClientDriver {
     fn drain(&mut self, now: Tick, io: &mut Io) -> Option<Tick> {
         let is_open = matches!(self.phase, Phase::Open);
         let pause_over = self.released_at.plus_ns(RELEASE_PAUSE_NS);
+        let wait_over = self.released_at.plus_ns(RELEASE_WAIT_NS);
         let ClientDriver { shared, messages, effects, .. } = self;
         let mut released = false;
         let (mut next, closing, over) = shared.turn(|state| {
@@ -170,7 +175,7 @@ impl ClientDriver {
                 if released {
                     state.core.release_all(shared.take_released());
                 } else {
-                    next = Some(pause_over);
+                    next = Some(wait_over);
                 }
             }
             next = earlier(next, state.core.advance(now));
