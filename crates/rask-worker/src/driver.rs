@@ -65,7 +65,7 @@ impl WorkerDriver {
             acceptance,
             cluster: rask_comm::ClusterId::UNKNOWN,
             peers: PeerLinks::default(),
-            serving: Serving::new(Arc::clone(&shared.errands)),
+            serving: Serving::new(Arc::clone(&shared.errands), Arc::clone(&shared.classes)),
             pulse: Pulse::default(),
             watch: None,
             queued_now: false,
@@ -173,8 +173,8 @@ impl WorkerDriver {
     fn on_note(&mut self, note: Note, now: Tick, io: &mut Io) {
         let message = match note {
             Note::Encoded { value, result } => {
-                let result = result.map_err(|error| Arc::new(self.signed(error)));
-                return self.serving.encoded(value, &result, io);
+                let result = result.map_err(|error| self.signed(error));
+                return self.serving.encoded(value, result, io);
             }
             Note::Reply { request, result } => {
                 let result = result.map_err(|error| Arc::new(self.signed(error)));

@@ -121,7 +121,7 @@ impl WorkerHandle {
         self.shared.errands.next()
     }
 
-    /// Answer to [`Errand::Encode`]. An error should be of kind `Unserializable` and name the task to blame.
+    /// Answer to [`Errand::Encode`]. An error should be of kind `Unserializable`; `worker`, and `key` if it is empty, are filled in.
     pub fn encoded(&self, value: RunId, result: Result<Payload, TaskError>) {
         self.shared.note(Note::Encoded { value, result });
     }

@@ -9,23 +9,31 @@ use rask_types::{INLINE_BYTES_MAX, Payload, RequestId, RunId, TaskError};
 use rask_worker_core::WorkerCore;
 
 use crate::DepValue;
+use crate::class::Classes;
 use crate::errand::Errands;
 use crate::kept::Kept;
 
 /// Data connections that others opened.
 pub(crate) struct Serving {
     errands: Arc<Errands>,
+    classes: Arc<Classes>,
     /// Whether each moves within the process.
     links: HashMap<LinkId, bool>,
     /// Values that the runtime encodes now, with those who wait for them.
-    encoding: HashMap<RunId, Vec<(LinkId, RequestId)>>,
+    encoding: HashMap<RunId, Encoding>,
     /// Bytes sent since the start.
     pub sent_bytes: u64,
 }
 
+/// A value that the runtime encodes.
+struct Encoding {
+    kept: Arc<Kept>,
+    waiting: Vec<(LinkId, RequestId)>,
+}
+
 impl Serving {
-    pub fn new(errands: Arc<Errands>) -> Serving {
-        Serving { errands, links: HashMap::new(), encoding: HashMap::new(), sent_bytes: 0 }
+    pub fn new(errands: Arc<Errands>, classes: Arc<Classes>) -> Serving {
+        Serving { errands, classes, links: HashMap::new(), encoding: HashMap::new(), sent_bytes: 0 }
     }
 
     pub fn opened(&mut self, link: LinkId, memory: bool) {
@@ -63,18 +71,27 @@ impl Serving {
     }
 
     fn encode(&mut self, value: RunId, kept: &Arc<Kept>, link: LinkId, request: RequestId) {
-        let waiting = self.encoding.entry(value).or_default();
-        if waiting.is_empty() {
+        let encoding = self.encoding.entry(value).or_insert_with(|| {
             self.errands.encode(value, Arc::clone(kept));
-        }
-        waiting.push((link, request));
+            Encoding { kept: Arc::clone(kept), waiting: Vec::new() }
+        });
+        encoding.waiting.push((link, request));
     }
 
-    /// The runtime encoded a value, or cannot.
-    pub fn encoded(&mut self, value: RunId, result: &Result<Payload, Arc<TaskError>>, io: &mut Io) {
-        for (link, request) in self.encoding.remove(&value).unwrap_or_default() {
-            let result = result.clone().map_err(FetchFailure::Unserializable);
-            self.send(link, request, value, result, io);
+    /// The runtime encoded a value, or cannot: then the task that made it is to blame.
+    pub fn encoded(&mut self, value: RunId, result: Result<Payload, TaskError>, io: &mut Io) {
+        let Some(Encoding { kept, waiting }) = self.encoding.remove(&value) else { return };
+        let result = result.map_err(|mut error| {
+            if error.key.is_empty()
+                && let Some((class, name)) = kept.origin()
+                && let Some(class) = self.classes.get(*class)
+            {
+                error.key = class.key_text(name);
+            }
+            FetchFailure::Unserializable(Arc::new(error))
+        });
+        for (link, request) in waiting {
+            self.send(link, request, value, result.clone(), io);
         }
     }
 

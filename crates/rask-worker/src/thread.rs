@@ -1,6 +1,6 @@
 //! One thread that executes runs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rask_types::RunId;
 use crate::Execution;
 use crate::class::ClassCache;
 use crate::handle::WorkerHandle;
-use crate::kept::Kept;
+use crate::kept::{Kept, Origin};
 use crate::lane::Lane;
 use crate::outcome::RunOutcome;
 use crate::pool::Turn;
@@ -37,6 +37,8 @@ pub struct WorkerThread {
     seated: Cell<bool>,
     /// There may be something in the lane of which the reactor does not know.
     dirty: Cell<bool>,
+    /// What it executes.
+    current: RefCell<Option<Origin>>,
 }
 
 impl WorkerThread {
@@ -44,7 +46,14 @@ impl WorkerThread {
         let (number, seated) = shared.pool.enter();
         let lane = Arc::new(Lane::new(number));
         shared.lanes.lock().push(Arc::clone(&lane));
-        WorkerThread { shared, lane, number, seated: Cell::new(seated), dirty: Cell::new(false) }
+        WorkerThread {
+            shared,
+            lane,
+            number,
+            seated: Cell::new(seated),
+            dirty: Cell::new(false),
+            current: RefCell::new(None),
+        }
     }
 
     /// Its number, unique among the threads that are there.
@@ -92,6 +101,7 @@ impl WorkerThread {
         match turn {
             Turn::Execute(execution) => {
                 self.shared.page.begin(self.number, execution.run);
+                self.current.replace(Some((execution.class, execution.name.clone())));
                 Some(execution)
             }
             Turn::Nothing => None,
@@ -105,7 +115,9 @@ impl WorkerThread {
     /// Says what became of a run that this thread got. Times are Unix time and duration, in nanoseconds.
     #[inline]
     pub fn finish(&self, run: RunId, started_ns: u64, duration_ns: u64, outcome: RunOutcome<'_>) {
-        let keep = |object, nbytes| Kept::from_object(object, nbytes, Arc::clone(&self.shared.errands));
+        let keep = |object, nbytes| {
+            Kept::from_object(object, nbytes, self.current.take(), Arc::clone(&self.shared.errands))
+        };
         let is_due = self.lane.leave(run, started_ns, duration_ns, outcome, keep);
         self.shared.page.end(self.number);
         self.dirty.set(true);

@@ -115,6 +115,7 @@ fn what_cannot_travel_fails_who_needs_it() {
         _ => None,
     });
     assert_eq!((error.text.as_str(), &error.worker), ("it holds a lock", &maker.handle.address()));
+    assert_eq!(error.key, format!("stubborn-{:032x}", 1), "the task that made it is to blame");
 }
 
 #[test]

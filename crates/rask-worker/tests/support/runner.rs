@@ -190,7 +190,7 @@ fn do_errands(handle: &WorkerHandle) {
                 handle.encoded(
                     value,
                     if bytes.starts_with(b"lock") {
-                        Err(TaskError::new(ErrorKind::Unserializable, "k", "it holds a lock"))
+                        Err(TaskError::new(ErrorKind::Unserializable, "", "it holds a lock"))
                     } else {
                         Ok(Payload { buffers: vec![bytes.into()], ..Payload::default() })
                     },
