@@ -21,11 +21,6 @@ impl ClientCore {
                 assert!(is_reusable(&slot.state), "an indexed future can be shared");
                 assert_eq!(self.keys.get(slot.key_id(), &self.table), Some(id), "the index finds it");
             }
-            if slot.form != KeyForm::Session && is_reusable(&slot.state) {
-                assert!(
-                    self.keys.get(slot.key_id(), &self.table).is_some() || !self.is_open() || !slot.indexed
-                );
-            }
             assert!(self.key(id).is_some(), "every held future has a key");
             assert!(id < FutureId(self.allocated_end()), "a held number was allocated");
         }

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use listener::Listener;
 use rask_client_core::{
-    Answer, ClientCore, Completion, Effect, Fetch, FetchError, NewKey, NewTask, Outcome, QueueId, Session,
-    Status, SubmitError, WaitFor,
+    Answer, ClientCore, Completion, Effect, Fetch, FetchError, NewKey, NewTask, Outcome, QueueId,
+    ScatterValue, Session, Status, SubmitError, WaitFor,
 };
-use rask_types::msg::{ClientToScheduler, FetchFailure, FromData, Query, SchedulerToClient, Whereabouts};
+use rask_types::msg::{
+    ClientToScheduler, FetchFailure, FromData, KeyChoice, Query, ScatterItem, ScatterPlacement,
+    SchedulerToClient, Whereabouts,
+};
 use rask_types::{
     DoneColumns, ErrorKind, FunctionId, FutureId, HeldByWorker, Key, KeyId, Language, Payload, RequestId,
     RunId, TaskClass, TaskError, Tick, TypeId, WorkerId,
@@ -544,4 +547,47 @@ fn a_value_that_nobody_gives_is_given_up() {
         core.check_invariants();
     }
     assert!(now > Tick::from_ms(2_000) && now < Tick::from_ms(6_000), "{now:?}");
+}
+
+#[test]
+fn a_value_that_cannot_be_brought_is_tried_again_and_given_up() {
+    let (mut core, _) = core();
+    core.on_message(peer(1));
+    let value = |token, inline: Option<&'static [u8]>| ScatterValue {
+        item: ScatterItem {
+            key: KeyChoice::Generated { prefix: "int".into(), token },
+            nbytes: 5,
+            type_name: "int".into(),
+            inline: inline.map(Bytes::from_static),
+        },
+        payload: Payload::from_head(&b"value"[..]),
+    };
+    let values = vec![value(1, Some(b"v")), value(2, None)];
+    let (scatter, first) = core.begin_scatter(values, vec![], false).unwrap();
+    assert_eq!(core.key(first), Some(Key::generated("int", 1)));
+    assert_eq!(core.lookup(KeyId::of_generated("int", 2)), Some(FutureId(first.0 + 1)));
+    let mut listener = Listener::default();
+    listener.listen(&mut core);
+    let request = listener.take().into_iter().find_map(|message| match message {
+        ClientToScheduler::Scatter { request, .. } => Some(request),
+        _ => None,
+    });
+    let placement = |task, workers: &[u32]| ScatterPlacement {
+        run: RunId::new(task, 1),
+        workers: workers.iter().map(|&worker| WorkerId(worker)).collect(),
+    };
+    core.on_message(SchedulerToClient::ScatterPlan {
+        request: request.unwrap(),
+        placements: Ok(vec![placement(1, &[]), placement(2, &[1])]),
+    });
+    for _ in 0..3 {
+        let put = effects(&mut core);
+        let [Effect::PutTo { worker: WorkerId(1), value, .. }] = &put[..] else { panic!("{put:?}") };
+        assert_eq!(*value, RunId::new(2, 1));
+        assert_eq!(core.take_scatter(scatter), None);
+        core.on_data_link_lost(WorkerId(1), "refused");
+    }
+    assert_eq!(effects(&mut core), [Effect::ScatterOver(scatter)]);
+    let Some(Err(why)) = core.take_scatter(scatter) else { panic!() };
+    assert!(why.contains("tcp://10.0.0.1:1") && why.contains("refused"), "{why}");
 }
