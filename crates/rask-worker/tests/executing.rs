@@ -122,6 +122,14 @@ fn wait_until_executing(scheduler: &mut Scheduler, count: u32) {
     });
 }
 
+/// Waits for a heartbeat that counts `count` queued runs.
+fn wait_until_queued(scheduler: &mut Scheduler, count: u32) {
+    scheduler.expect("queued runs", |said| match said.1 {
+        WorkerToScheduler::Heartbeat(metrics) if metrics.ready == count => Some(()),
+        _ => None,
+    });
+}
+
 #[test]
 fn urgent_runs_overtake() {
     let (mut scheduler, _runner, worker) =
@@ -131,6 +139,7 @@ fn urgent_runs_overtake() {
     // `compute` takes the slot for the order.
     scheduler.say(worker, compute(NOTHING, &[(run(8), "", vec![]), (run(9), "", vec![])]));
     scheduler.say(worker, compute(NOTHING, &[(run(5), "", vec![])]));
+    wait_until_queued(&mut scheduler, 3);
     open("urgent");
     let mut order: Vec<RunId> = vec![];
     while order.len() < 4 {
@@ -255,10 +264,7 @@ fn closing_gives_back_what_has_not_begun() {
         if by_the_scheduler {
             scheduler.say(worker, SchedulerToWorker::Close { reason: "enough".into() });
         } else {
-            scheduler.expect("the queue", |said| match said.1 {
-                WorkerToScheduler::Heartbeat(metrics) if metrics.ready == 1 => Some(()),
-                _ => None,
-            });
+            wait_until_queued(&mut scheduler, 1);
             runner.handle.close("enough");
         }
         let expected = HashMap::from([(run(2), Answer::Retracted), (run(3), Answer::Retracted)]);
