@@ -128,6 +128,7 @@ fn main() {
         ("random-60", random(60, 20)),
         ("random-500", random(500, 60)),
         ("random-500-far", random(500, 500)),
+        ("random-5000", random(5000, 200)),
     ];
     for (name, picture) in pictures {
         let start = Instant::now();

@@ -112,9 +112,13 @@ pub(crate) fn arrow(points: &[Point], from: Outline, to: Outline, horizontal: bo
         }
     };
     let curve = |i: usize| {
-        let reach = Vector::between(way[i], way[i + 1]).length() / 3.0;
-        let first = direction(i).times(reach).from(way[i]);
-        let second = direction(i + 1).times(-reach).from(way[i + 1]);
+        let straight = Vector::between(way[i], way[i + 1]);
+        // Neither end may reach beyond the middle: the curve would swing out and come back.
+        let ahead = |vector: Vector| if horizontal { vector.x.abs() } else { vector.y.abs() };
+        let reach = |end: Vector| (straight.length() / 3.0).min(ahead(straight) / 2.0 / ahead(end).max(1e-9));
+        let (leaving, arriving) = (direction(i), direction(i + 1));
+        let first = leaving.times(reach(leaving)).from(way[i]);
+        let second = arriving.times(-reach(arriving)).from(way[i + 1]);
         [first, second, way[i + 1]]
     };
     Arrow { start, curves: (0..last).map(curve).collect(), head: head(tip, arriving) }
@@ -165,6 +169,13 @@ mod tests {
         assert!((corner.x - 20.0).abs() < 1e-9 && (corner.y - 10.0).abs() < 1e-9);
         let side = outline(0.0, 0.0, Shape::Ellipse).exit(Vector { x: 1.0, y: 0.0 });
         assert_eq!(side, Point { x: 20.0, y: 0.0 });
+    }
+
+    #[test]
+    fn a_far_neighbour_is_reached_without_swinging_out() {
+        let (from, to) = (outline(0.0, 100.0, Shape::Circle), outline(2000.0, 0.0, Shape::Circle));
+        let arrow = arrow(&[from.centre, to.centre], from, to, false);
+        assert!(arrow.curves.iter().flatten().all(|point| (0.0..100.0).contains(&point.y)));
     }
 
     #[test]

@@ -3,9 +3,10 @@
     cargo build --release -p rask-graph --example order_pressure
     python compare_with_dask.py PATH_TO/order_pressure [--shuffled]
 
-Needs dask, and with numpy and pandas installed also judges graphs of dask.array and dask.dataframe. One line per
-graph: nodes, then the peak (and the mean) of values alive in rask's order, in Dask's, their ratio, and times.
-With --shuffled the nodes are numbered at random, so that neither order profits from the way a graph was written.
+Needs dask, and with numpy and pandas installed also judges graphs of dask.array and dask.dataframe. One line
+per graph: nodes, then the peak (and the mean) of values alive in rask's order, in Dask's, their ratio, and
+times. With --shuffled the nodes are numbered at random, so that neither order profits from the way a graph
+was written.
 """
 
 import random
@@ -13,8 +14,8 @@ import subprocess
 import sys
 import time
 
-from dask.order import order as dask_order
 from dask.core import get_dependencies
+from dask.order import order as dask_order
 
 
 def build(edges_of):
@@ -70,9 +71,7 @@ def shapes():
         def edges(add):
             level = [add((0, i)) for i in range(n)]
             for t in range(1, steps):
-                level = [
-                    add((t, i), *[level[j] for j in (i - 1, i, i + 1) if 0 <= j < n]) for i in range(n)
-                ]
+                level = [add((t, i), *[level[j] for j in (i - 1, i, i + 1) if 0 <= j < n]) for i in range(n)]
             if collect:
                 tree(add, level, 4)
 
@@ -281,8 +280,8 @@ def collections():
     """Graphs as dask.array and dask.dataframe make them."""
     try:
         import dask.array as da
-        import pandas as pd
         import dask.dataframe as dd
+        import pandas as pd
     except ImportError:
         return
 
@@ -309,10 +308,12 @@ def collections():
     yield "da overlap", graph_of(x.map_overlap(lambda b: b, depth=1, boundary="periodic"))
     yield "da overlap sum", graph_of(x.map_overlap(lambda b: b, depth=1, boundary="none").sum())
     yield "da cumsum", graph_of(x.cumsum(axis=0))
-    yield "da svd_compressed", graph_of(da.linalg.svd_compressed(array(200, 20).rechunk((20, 200)), 5, seed=1)[0])
+    tall = array(200, 20).rechunk((20, 200))
+    yield "da svd_compressed", graph_of(da.linalg.svd_compressed(tall, 5, seed=1)[0])
     yield "da qr", graph_of(da.linalg.qr(da.random.random((400, 10), chunks=(20, 10)))[0])
     yield "da cholesky", graph_of(da.linalg.cholesky(array(60, 10)))
-    frame = dd.from_pandas(pd.DataFrame({"a": range(1000), "b": [i % 7 for i in range(1000)]}), npartitions=20)
+    table = pd.DataFrame({"a": range(1000), "b": [i % 7 for i in range(1000)]})
+    frame = dd.from_pandas(table, npartitions=20)
     yield "dd groupby", graph_of(frame.groupby("b").a.mean(), False)
     yield "dd shuffle", graph_of(frame.shuffle("b"), False)
     yield "dd merge", graph_of(frame.merge(frame, on="b"), False)
@@ -352,7 +353,8 @@ def main():
         worst = max(worst, ratio)
         flag = "  <--" if ratio > 1 or rask[2] > dask[2] else ""
         print(
-            f"{name:24} {len(names):6} | {rask[0]:5.0f} ({rask[1]:6.1f}) {dask[0]:5.0f} ({dask[1]:6.1f}) {ratio:5.2f}"
+            f"{name:24} {len(names):6} | {rask[0]:5.0f} ({rask[1]:6.1f}) {dask[0]:5.0f} ({dask[1]:6.1f})"
+            f" {ratio:5.2f}"
             f" | {rask[2]:5.0f} {dask[2]:5.0f}    | {rask[4]:5.0f} {dask_time:6.0f}{flag}"
         )
     n = len(cases)
