@@ -3,12 +3,9 @@
 
 use rask_types::{RunId, Tick, WorkerId};
 
+use crate::dispatch::SLOW_NS;
 use crate::scheduler::Scheduler;
-use crate::task::TaskState;
 use crate::worker::{WorkerEntry, WorkerStatus};
-
-/// A worker that has more runs than threads and answers nothing for this long is asked to give the surplus back.
-const SLOW_NS: u64 = 20_000_000;
 
 impl Scheduler {
     /// When somebody should look for slow workers: none if nobody is idle or nobody has a surplus.
@@ -21,10 +18,7 @@ impl Scheduler {
     }
 
     fn somebody_is_idle(&self) -> bool {
-        let idle = |entry: &WorkerEntry| {
-            entry.status == WorkerStatus::Running && entry.assigned < entry.description.nthreads
-        };
-        self.workers.iter().any(|(_, entry)| idle(entry))
+        self.workers.iter().any(|(_, entry)| entry.is_idle())
     }
 
     /// Asks slow workers for what they have not started, while others are idle.
@@ -49,12 +43,8 @@ impl Scheduler {
     pub(crate) fn take_back_unstarted(&mut self, worker: WorkerId) {
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
         let tasks = &self.tasks;
-        let is_current = |run: &&RunId| {
-            let processing =
-                |state| matches!(state, TaskState::Processing { worker: at, .. } if at == worker);
-            tasks.current(**run).is_some_and(|task| processing(task.state))
-        };
-        let runs: Vec<RunId> = entry.given.iter().filter(is_current).copied().collect();
+        let is_here = |run: &&RunId| tasks.current(**run).is_some_and(|task| task.is_processing_on(worker));
+        let runs: Vec<RunId> = entry.given.iter().filter(is_here).copied().collect();
         for run in runs {
             entry.outbox.push_retract(run, false);
         }
@@ -62,7 +52,7 @@ impl Scheduler {
     }
 }
 
-/// It has more than its threads can be executing, and has not been asked for it yet.
+/// It has more than its threads can be executing, and has not been asked for it since it last answered.
 fn has_surplus(entry: &WorkerEntry) -> bool {
     entry.status == WorkerStatus::Running && !entry.retracting && entry.assigned > entry.description.nthreads
 }

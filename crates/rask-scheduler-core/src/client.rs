@@ -1,11 +1,14 @@
 //! Client sessions: what their numbers mean here, and what is to be said to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rask_types::columns::HeldByWorker;
 use rask_types::msg::SchedulerToClient;
-use rask_types::{ClassId, DoneColumns, FutureId, RunId, TaskId, TypeId, WorkerId};
+use rask_types::{ClassId, DoneColumns, FutureId, RunId, TaskError, TaskId, TypeId, Wants, WorkerId};
+
+use crate::known::Known;
 
 const PAGE_BITS: u32 = 10;
 const PAGE_LEN: usize = 1 << PAGE_BITS;
@@ -26,6 +29,18 @@ struct Page {
 }
 
 impl FuturePages {
+    /// One of the `n` numbers from `first` on means something.
+    pub(crate) fn any_in(&self, first: FutureId, n: u64) -> bool {
+        let Some(last) = first.0.checked_add(n.saturating_sub(1)) else { return true };
+        let in_page = |number: u64| {
+            let Some(page) = self.pages.get(&number) else { return false };
+            let from = first.0.max(number << PAGE_BITS) as usize % PAGE_LEN;
+            let to = last.min(number << PAGE_BITS | (PAGE_LEN as u64 - 1)) as usize % PAGE_LEN;
+            page.slots[from..=to].iter().any(|&task| task != NOBODY)
+        };
+        n > 0 && (first.0 >> PAGE_BITS..=last >> PAGE_BITS).any(in_page)
+    }
+
     /// Number `future` now means `task`.
     pub(crate) fn insert(&mut self, future: FutureId, task: TaskId) {
         let page = self
@@ -93,25 +108,27 @@ pub(crate) struct ClientEntry {
     /// The client's class numbers.
     pub(crate) classes: BTreeMap<u32, ClassId>,
     pub(crate) futures: FuturePages,
-    /// Tasks of graphs that are not complete; each is held once for it.
-    pub(crate) open_graphs: BTreeMap<u32, Vec<OpenTask>>,
+    /// Chunks of graphs that are not complete; each of their tasks is held once for it.
+    pub(crate) open_graphs: BTreeMap<u32, Vec<OpenChunk>>,
     /// Work done for it, in nanoseconds: the client that has had least is served first.
     pub(crate) served_ns: u64,
     /// Its tasks that wait in queues.
     pub(crate) queued: u32,
-    pub(crate) known_types: BTreeSet<TypeId>,
-    pub(crate) known_peers: BTreeSet<WorkerId>,
+    pub(crate) known_types: Known,
+    pub(crate) known_peers: Known,
     pub(crate) outbox: ClientOutbox,
-    pub(crate) closing: bool,
 }
 
-/// A task of an incomplete graph.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenTask {
-    pub(crate) future: FutureId,
-    pub(crate) task: TaskId,
-    pub(crate) wanted: bool,
+/// A chunk of an incomplete graph: task `i` is the client's number `first + i`.
+#[derive(Debug)]
+pub(crate) struct OpenChunk {
+    pub(crate) first: FutureId,
+    pub(crate) tasks: Vec<TaskId>,
+    pub(crate) wants: Wants,
 }
+
+/// Columns are closed beyond this many bytes of values, so that no message grows without bound.
+const BLOB_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be said to a client, in order; neighbouring completions share columns.
 #[derive(Debug, Default)]
@@ -130,33 +147,58 @@ impl ClientOutbox {
 
     /// A future finished, its value inside.
     pub(crate) fn push_inline(&mut self, future: FutureId, value: &[u8]) {
+        if self.done_blob.len() + value.len() > BLOB_BYTES_MAX {
+            self.close_columns();
+        }
         self.done.futures.push(future);
         self.done_blob.extend_from_slice(value);
         self.done.value_ends.push(self.done_blob.len() as u32);
     }
 
     /// A future finished, its value on a worker.
-    pub(crate) fn push_held(
-        &mut self,
-        future: FutureId,
-        nbytes: u64,
-        type_id: TypeId,
-        run: RunId,
-        worker: WorkerId,
-    ) {
+    pub(crate) fn push_held(&mut self, future: FutureId, kept: (u64, TypeId), run: RunId, worker: WorkerId) {
         let position = self.done.futures.len() as u32;
+        let (nbytes, type_id) = kept;
         self.done.futures.push(future);
         self.done.value_ends.push(self.done_blob.len() as u32);
         self.done.held.push((HeldByWorker { position, nbytes, type_id }, run, worker));
     }
 
-    /// Futures need one message: appends to the last if it is of the same kind.
+    /// A future is to run again: appends to the last message if that says the same.
     pub(crate) fn push_pending(&mut self, future: FutureId) {
         self.close_columns();
-        if let Some(SchedulerToClient::Pending { futures }) = self.messages.last_mut() {
-            futures.push(future);
-        } else {
-            self.messages.push(SchedulerToClient::Pending { futures: vec![future] });
+        match self.messages.last_mut() {
+            Some(SchedulerToClient::Pending { futures }) => futures.push(future),
+            _ => self.messages.push(SchedulerToClient::Pending { futures: vec![future] }),
+        }
+    }
+
+    /// A future failed: appends to the last message if that says the same.
+    pub(crate) fn push_erred(&mut self, future: FutureId, error: &Arc<TaskError>) {
+        self.close_columns();
+        match self.messages.last_mut() {
+            Some(SchedulerToClient::Erred { futures, error: last }) if Arc::ptr_eq(last, error) => {
+                futures.push(future);
+            }
+            _ => {
+                self.messages.push(SchedulerToClient::Erred { futures: vec![future], error: error.clone() });
+            }
+        }
+    }
+
+    /// A future will never finish: appends to the last message if that says the same.
+    pub(crate) fn push_cancelled(&mut self, future: FutureId, lost: bool, reason: &str) {
+        self.close_columns();
+        match self.messages.last_mut() {
+            Some(SchedulerToClient::Cancelled { futures, lost: last_lost, reason: last })
+                if *last_lost == lost && last == reason =>
+            {
+                futures.push(future);
+            }
+            _ => {
+                let (futures, reason) = (vec![future], reason.to_owned());
+                self.messages.push(SchedulerToClient::Cancelled { futures, lost, reason });
+            }
         }
     }
 
@@ -177,5 +219,42 @@ impl ClientOutbox {
     /// Nothing was said.
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.done.futures.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_use_are_found_across_pages() {
+        let mut pages = FuturePages::default();
+        pages.insert(FutureId(2 * PAGE_LEN as u64 + 5), TaskId(1));
+        let any = |first, n| pages.any_in(FutureId(first), n);
+        assert!(!any(0, 0) && !any(0, 2 * PAGE_LEN as u64 + 5) && !any(2 * PAGE_LEN as u64 + 6, 10_000));
+        assert!(any(0, 2 * PAGE_LEN as u64 + 6) && any(2 * PAGE_LEN as u64 + 5, 1));
+        assert!(any(u64::MAX, 2), "numbers beyond the last one are as good as taken");
+    }
+
+    #[test]
+    fn what_is_the_same_shares_a_message() {
+        let mut outbox = ClientOutbox::default();
+        (0..3).for_each(|future| outbox.push_cancelled(FutureId(future), false, "no"));
+        outbox.push_cancelled(FutureId(3), true, "no");
+        outbox.push_inline(FutureId(4), b"x");
+        outbox.push_pending(FutureId(5));
+        outbox.push_pending(FutureId(6));
+        let lens: Vec<usize> = outbox
+            .take()
+            .iter()
+            .map(|message| match message {
+                SchedulerToClient::Cancelled { futures, .. } | SchedulerToClient::Pending { futures } => {
+                    futures.len()
+                }
+                SchedulerToClient::Done(done) => done.futures.len(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(lens, [3, 1, 1, 2]);
     }
 }

@@ -4,9 +4,10 @@
 //! is known and that amounts to no more than a horizon of some milliseconds. Everything else stays in the scheduler's
 //! queues, where it can still go to whoever is free first, be cancelled for nothing, or make way for something urgent.
 
-use rask_types::{TaskId, WorkerId};
+use rask_types::{TaskId, Tick, WorkerId};
+use smallvec::SmallVec;
 
-use crate::lane::{Head, Restriction};
+use crate::lane::{Head, LaneId, OPEN_LANE, Restriction};
 use crate::ready::UNKNOWN_DURATION_NS;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
@@ -19,99 +20,92 @@ const SHARE_NS_MIN: u64 = 200_000;
 /// What a run costs a worker beside the user's function, in nanoseconds.
 const RUN_OVERHEAD_NS: f64 = 500.0;
 
+/// A worker that has not answered for this long while its threads are busy is given nothing beyond them: what is
+/// known of durations does not hold for what it runs now.
+pub(crate) const SLOW_NS: u64 = 20_000_000;
+
 /// Where a worker's next task waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Source {
-    Lane(usize),
-    Local(WorkerId),
+    Lane(LaneId),
+    Local(WorkerId, LaneId),
 }
 
 impl Scheduler {
     /// Hands out what the queues hold, as far as workers have room.
     pub(crate) fn dispatch(&mut self) {
+        if self.queued == 0 {
+            return;
+        }
         let mut order: Vec<(u64, u64, u64, WorkerId)> = Vec::new();
         for (number, worker) in self.workers.iter() {
-            if worker.status == WorkerStatus::Running {
-                let threads = u64::from(worker.description.nthreads.max(1));
+            if worker.status == WorkerStatus::Running && self.has_room(worker, Some(0)) {
+                let threads = u64::from(worker.description.nthreads);
                 let load = u64::from(worker.assigned) * 1_000 / threads;
                 order.push((load, worker.occupancy_ns / threads, worker.nbytes, WorkerId(number)));
             }
         }
-        if order.is_empty() || self.queued_entries() == 0 {
-            return;
-        }
         order.sort_unstable();
-        loop {
-            let share = self.queued_entries().div_ceil(order.len());
+        while self.queued > 0 && !order.is_empty() {
+            let share = self.queued.div_ceil(order.len());
             let mut given = 0;
             for &(.., worker) in &order {
                 given += self.fill(worker, share);
             }
-            if given == 0 || self.queued_entries() == 0 {
+            if given == 0 {
                 break;
             }
         }
-    }
-
-    /// Entries in all queues, stale ones included.
-    pub(crate) fn queued_entries(&self) -> usize {
-        let lanes: usize = self.lanes.iter().map(|lane| lane.queue.entries()).sum();
-        lanes + self.workers.iter().map(|(_, worker)| worker.local.entries()).sum::<usize>()
     }
 
     /// Gives a worker tasks while it has room: `share` of them, or more if they are short.
     fn fill(&mut self, worker: WorkerId, share: usize) -> usize {
         let mut given = 0;
-        let mut given_ns = 0;
+        let mut given_ns: u64 = 0;
         let lanes = self.lanes_open_to(worker);
         while given < share || given_ns < SHARE_NS_MIN {
             let Some((head, source)) = self.best_for(worker, &lanes) else { break };
             let class = &self.classes[self.tasks[head.entry.task].class];
             let estimate_ns = class.mean_ns.map(|mean| (mean + RUN_OVERHEAD_NS) as u64);
-            let entry = self.workers.get(worker.0).expect("a running worker");
-            if !has_room(entry, estimate_ns, self.config.horizon_ns) {
-                break;
-            }
-            if let Source::Lane(lane) = source
-                && !self.resources_are_free(entry, &self.lanes[lane].restriction)
-            {
+            let entry = self.workers.get_mut(worker.0).expect("a running worker");
+            if !has_room(entry, estimate_ns, self.config.horizon_ns, self.now) {
                 break;
             }
             match source {
-                Source::Lane(lane) => self.lanes[lane].queue.pop(head),
-                Source::Local(owner) => {
-                    self.workers.get_mut(owner.0).expect("it has the task").local.pop(head)
+                Source::Lane(lane) => self.lanes[lane.0 as usize].queue.pop(head),
+                Source::Local(owner, lane) => {
+                    self.workers.get_mut(owner.0).expect("it has the task").local.of(lane).pop(head);
                 }
             }
             let estimate_ns = estimate_ns.unwrap_or(UNKNOWN_DURATION_NS);
             self.assign(worker, head, estimate_ns);
             given += 1;
-            given_ns += estimate_ns;
+            given_ns = given_ns.saturating_add(estimate_ns);
         }
+        self.workers.get_mut(worker.0).expect("a running worker").lanes = lanes;
         given
     }
 
-    fn lanes_open_to(&self, worker: WorkerId) -> Vec<usize> {
+    /// The lanes a worker serves; the caller puts them back.
+    fn lanes_open_to(&mut self, worker: WorkerId) -> Vec<LaneId> {
+        let version = self.lanes_version;
+        let entry = self.workers.get_mut(worker.0).expect("a running worker");
+        if std::mem::replace(&mut entry.lanes_version, version) == version {
+            return std::mem::take(&mut entry.lanes);
+        }
         let entry = self.workers.get(worker.0).expect("a running worker");
-        let admits = |&lane: &usize| lane == 0 || self.admits(&self.lanes[lane], entry);
-        (0..self.lanes.len()).filter(admits).collect()
+        let admits = |&lane: &LaneId| lane == OPEN_LANE || self.admits(&self.lanes[lane.0 as usize], entry);
+        (0..self.lanes.len() as u32).map(LaneId).filter(admits).collect()
     }
 
-    /// The task this worker should run next: the best of its own queue and of the lanes it serves; if both are empty,
+    /// The task this worker should run next: the best of its own queues and of the lanes it serves; if all are empty,
     /// the best that waits for another worker's sake and that this one may run.
-    fn best_for(&mut self, worker: WorkerId, lanes: &[usize]) -> Option<(Head, Source)> {
-        let mut best = self.peek(Source::Local(worker)).map(|head| (head, Source::Local(worker)));
+    fn best_for(&mut self, worker: WorkerId, lanes: &[LaneId]) -> Option<(Head, Source)> {
+        let mut best = self.best_local(worker, worker);
         for &lane in lanes {
-            if self.lanes[lane].queue.entries() == 0 {
-                continue;
-            }
-            if lane != 0 {
-                let entry = self.workers.get(worker.0).expect("a running worker");
-                if !self.resources_are_free(entry, &self.lanes[lane].restriction) {
-                    continue;
-                }
-            }
-            if let Some(head) = self.peek(Source::Lane(lane))
+            if self.lanes[lane.0 as usize].queue.entries() > 0
+                && self.has_resources_for(worker, lane)
+                && let Some(head) = self.peek(Source::Lane(lane))
                 && best.is_none_or(|(known, _)| head < known)
             {
                 best = Some((head, Source::Lane(lane)));
@@ -120,43 +114,62 @@ impl Scheduler {
         best.or_else(|| self.best_elsewhere(worker))
     }
 
+    /// The best of `owner`'s own queues that `worker` may run now.
+    fn best_local(&mut self, owner: WorkerId, worker: WorkerId) -> Option<(Head, Source)> {
+        let lanes: SmallVec<[LaneId; 4]> = self.workers.get(owner.0)?.local.in_use().collect();
+        let mut best: Option<(Head, Source)> = None;
+        for lane in lanes {
+            let may_run = |entry: &WorkerEntry| {
+                lane == OPEN_LANE || owner == worker || self.admits(&self.lanes[lane.0 as usize], entry)
+            };
+            if self.workers.get(worker.0).is_some_and(may_run)
+                && self.has_resources_for(worker, lane)
+                && let Some(head) = self.peek(Source::Local(owner, lane))
+                && best.is_none_or(|(known, _)| head < known)
+            {
+                best = Some((head, Source::Local(owner, lane)));
+            }
+        }
+        best
+    }
+
     /// A task that waits for a busier worker because its inputs are there: moving them beats waiting.
     fn best_elsewhere(&mut self, worker: WorkerId) -> Option<(Head, Source)> {
-        let idle = |entry: &WorkerEntry| entry.assigned < entry.description.nthreads;
-        if !idle(self.workers.get(worker.0)?) {
+        if !self.workers.get(worker.0)?.is_idle() {
             return None;
         }
-        let waiting =
-            self.workers.iter().filter(|&(number, entry)| number != worker.0 && entry.local.entries() > 0);
-        let mut busy: Vec<(u64, WorkerId)> = waiting
-            .filter(|(_, entry)| !idle(entry))
+        let waiting = |&(number, entry): &(u32, &WorkerEntry)| {
+            number != worker.0 && entry.local.entries() > 0 && !entry.is_idle()
+        };
+        let mut busy: Vec<(u64, WorkerId)> = self
+            .workers
+            .iter()
+            .filter(waiting)
             .map(|(number, entry)| (entry.occupancy_ns, WorkerId(number)))
             .collect();
         busy.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, owner) in busy {
-            let Some(head) = self.peek(Source::Local(owner)) else { continue };
-            let lane = &self.lanes[self.classes[self.tasks[head.entry.task].class].lane.0 as usize];
-            let entry = self.workers.get(worker.0)?;
-            if self.admits(lane, entry) && self.resources_are_free(entry, &lane.restriction) {
-                return Some((head, Source::Local(owner)));
-            }
-        }
-        None
+        busy.into_iter().find_map(|(_, owner)| self.best_local(owner, worker))
     }
 
     fn peek(&mut self, source: Source) -> Option<Head> {
-        let Scheduler { tasks, clients, lanes, workers, .. } = self;
+        let Scheduler { tasks, clients, lanes, workers, served_absent_ns, .. } = self;
         let queue = match source {
-            Source::Lane(lane) => &mut lanes[lane].queue,
-            Source::Local(worker) => &mut workers.get_mut(worker.0)?.local,
+            Source::Lane(lane) => &mut lanes[lane.0 as usize].queue,
+            Source::Local(worker, lane) => workers.get_mut(worker.0)?.local.of(lane),
         };
         queue.peek(
-            |client| clients.get(client.0).map_or(u64::MAX, |entry| entry.served_ns),
-            |entry| {
-                let task = &tasks[entry.task];
-                task.state == TaskState::Queued && task.attempt == entry.attempt
-            },
+            |client| clients.get(client.0).map_or(*served_absent_ns, |entry| entry.served_ns),
+            |entry| tasks[entry.task].is_queued_as(entry),
         )
+    }
+
+    fn has_resources_for(&self, worker: WorkerId, lane: LaneId) -> bool {
+        let entry = || self.workers.get(worker.0).expect("a running worker");
+        lane == OPEN_LANE || self.resources_are_free(entry(), &self.lanes[lane.0 as usize].restriction)
+    }
+
+    fn has_room(&self, worker: &WorkerEntry, estimate_ns: Option<u64>) -> bool {
+        has_room(worker, estimate_ns, self.config.horizon_ns, self.now)
     }
 
     /// A worker has a lane's resources free.
@@ -174,10 +187,12 @@ impl Scheduler {
     fn assign(&mut self, worker: WorkerId, head: Head, estimate_ns: u64) {
         let id = head.entry.task;
         self.leave_queue(id);
-        if let Some(client) = self.clients.get_mut(self.tasks[id].owner.0) {
-            client.served_ns += estimate_ns;
-            self.served_now_ns = client.served_ns;
-        }
+        let served_ns = match self.clients.get_mut(self.tasks[id].owner.0) {
+            Some(client) => &mut client.served_ns,
+            None => &mut self.served_absent_ns,
+        };
+        *served_ns = served_ns.saturating_add(estimate_ns);
+        self.served_now_ns = *served_ns;
         let estimate = u32::try_from(estimate_ns).unwrap_or(u32::MAX);
         let state = TaskState::Processing { worker, estimate_ns: estimate, seceded: false };
         self.set_state(id, state, Cause::Assigned(worker));
@@ -232,7 +247,10 @@ impl Scheduler {
                 TaskState::Memory { inline: Some(value) } => {
                     entry.outbox.push_dep_inline(dependency, values.get(value));
                 }
-                _ => entry.outbox.push_dep_held(tasks.run(dependency), dep.nbytes, dep.replicas.to_vec()),
+                _ => {
+                    let nbytes = dep.kept.as_ref().map_or(0, |kept| kept.nbytes);
+                    entry.outbox.push_dep_held(tasks.run(dependency), nbytes, dep.replicas().to_vec());
+                }
             }
         }
         entry.outbox.end_run();
@@ -243,7 +261,7 @@ impl Scheduler {
         use rask_types::msg::SchedulerToWorker as Say;
         let class_id = self.tasks[id].class;
         let entry = self.workers.get_mut(worker.0).expect("a running worker");
-        if entry.known_classes.insert(class_id) {
+        if entry.known_classes.insert(class_id.0) {
             let class = self.classes[class_id].class.clone();
             if entry.known_functions.insert(class.function)
                 && let Some(payload) = self.classes.function(class.function)
@@ -252,38 +270,39 @@ impl Scheduler {
             }
             entry.outbox.push(Say::DefineClass { id: class_id, class });
         }
-        if self.tasks[id].dependencies.is_empty() {
-            return;
-        }
-        let mut peers: Vec<WorkerId> = Vec::new();
-        for &dependency in &self.tasks[id].dependencies {
-            let dep = &self.tasks[dependency];
-            if matches!(dep.state, TaskState::Memory { inline: None }) {
-                peers.extend(dep.replicas.iter().filter(|&&peer| peer != worker));
+        for i in 0..self.tasks[id].dependencies.len() {
+            let dep = &self.tasks[self.tasks[id].dependencies[i]];
+            if dep.state == (TaskState::Memory { inline: None }) {
+                for peer in SmallVec::<[WorkerId; 4]>::from_slice(dep.replicas()) {
+                    if peer != worker {
+                        self.define_peer(worker, peer);
+                    }
+                }
             }
-        }
-        for peer in peers {
-            self.define_peer(worker, peer);
         }
     }
 
     /// Tells a worker where another listens, once.
     pub(crate) fn define_peer(&mut self, worker: WorkerId, peer: WorkerId) {
+        let Some(entry) = self.workers.get_mut(worker.0) else { return };
+        if !entry.known_peers.insert(peer.0) {
+            return;
+        }
         let Some(address) = self.workers.get(peer.0).map(|entry| entry.description.address.clone()) else {
             return;
         };
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        if entry.known_peers.insert(peer) {
-            entry.outbox.push(rask_types::msg::SchedulerToWorker::DefinePeer { worker: peer, address });
-        }
+        entry.outbox.push(rask_types::msg::SchedulerToWorker::DefinePeer { worker: peer, address });
     }
 }
 
 /// A worker may be given a run of this estimate.
-fn has_room(worker: &WorkerEntry, estimate_ns: Option<u64>, horizon_ns: u64) -> bool {
-    let threads = worker.description.nthreads.max(1);
+fn has_room(worker: &WorkerEntry, estimate_ns: Option<u64>, horizon_ns: u64, now: Tick) -> bool {
+    let threads = worker.description.nthreads;
     if worker.assigned < threads {
         return true;
     }
-    estimate_ns.is_some_and(|estimate| worker.occupancy_ns + estimate <= horizon_ns * u64::from(threads))
+    let Some(estimate_ns) = estimate_ns else { return false };
+    worker.last_answer.plus_ns(SLOW_NS) > now
+        && worker.occupancy_ns.saturating_add(estimate_ns) <= horizon_ns.saturating_mul(u64::from(threads))
 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use rask_types::columns::ascending_to;
 use rask_types::msg::SchedulerToClient;
 use rask_types::{ClassId, ErrorKind, FinishedColumns, RunId, TaskError, TaskId, TypeId, WorkerId};
+use smallvec::smallvec;
 
 use crate::errors::ErrorId;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
-use crate::task::{TaskState, Want};
+use crate::task::{Kept, TaskState};
+use crate::values::ValueStore;
+use crate::want::Want;
+use crate::worker::GIVEN_TIDY_MIN;
 
 /// What a worker says of one result.
 #[derive(Clone, Copy)]
@@ -31,12 +35,7 @@ struct Lesson {
 impl Scheduler {
     /// A worker finished runs.
     pub(crate) fn on_finished(&mut self, worker: WorkerId, columns: &FinishedColumns) {
-        let n = columns.runs.len();
-        let sound = columns.duration_ns.len() == n
-            && columns.value_ends.len() == n
-            && ascending_to(&columns.value_ends, columns.blob.len())
-            && columns.held.iter().all(|held| (held.position as usize) < n);
-        if !sound {
+        if !is_sound(columns) {
             return self.refuse_worker(worker, "its columns of results are broken");
         }
         let mut held = columns.held.iter().peekable();
@@ -54,10 +53,10 @@ impl Scheduler {
                 lesson.class = class;
             }
             lesson.runs += 1;
-            lesson.total_ns += columns.duration_ns[i];
+            lesson.total_ns = lesson.total_ns.saturating_add(columns.duration_ns[i]);
         }
         self.learn(lesson);
-        self.heard_answers(worker);
+        self.heard_answers(worker, true);
     }
 
     fn learn(&mut self, lesson: Lesson) {
@@ -66,57 +65,48 @@ impl Scheduler {
         }
     }
 
-    /// The worker answered: tidies the list of what it was given.
-    fn heard_answers(&mut self, worker: WorkerId) {
-        let now = self.now;
-        let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        entry.last_answer = now;
-        while let Some(&run) = entry.given.front() {
-            let current = self.tasks.current(run);
-            let processing = |task: &crate::task::Task| matches!(task.state, TaskState::Processing { worker: at, .. } if at == worker);
-            if current.is_some_and(processing) {
-                break;
-            }
+    /// The worker answered: tidies the list of what it was given. Progress is anything but giving back unstarted.
+    fn heard_answers(&mut self, worker: WorkerId, is_progress: bool) {
+        let Scheduler { workers, tasks, now, .. } = self;
+        let Some(entry) = workers.get_mut(worker.0) else { return };
+        if is_progress {
+            entry.last_answer = *now;
+            entry.retracting = false;
+        }
+        let is_here = |run: &RunId| tasks.current(*run).is_some_and(|task| task.is_processing_on(worker));
+        while entry.given.front().is_some_and(|run| !is_here(run)) {
             entry.given.pop_front();
         }
-    }
-
-    /// The run is the current one of a task that this worker is to run.
-    fn is_expected(&self, worker: WorkerId, run: RunId) -> bool {
-        let expected = |state| matches!(state, TaskState::Processing { worker: at, .. } if at == worker);
-        self.tasks.current(run).is_some_and(|task| expected(task.state))
+        if entry.given.len() >= entry.given_tidy_at {
+            entry.given.retain(is_here);
+            entry.given_tidy_at = (2 * entry.given.len()).max(GIVEN_TIDY_MIN);
+        }
     }
 
     /// One result. Returns the task's class if the run was expected.
     fn finish_run(&mut self, worker: WorkerId, run: RunId, outcome: Outcome<'_>) -> Option<ClassId> {
-        let expected = self.is_expected(worker, run);
-        self.close_account(worker, run);
-        if !expected {
-            if outcome.held.is_some() {
+        let id = run.task;
+        if !self.close_account(worker, run) {
+            let is_counted = self.tasks.current(run).is_some_and(|task| task.replicas().contains(&worker));
+            if outcome.held.is_some() && !is_counted {
                 self.tell_to_free(worker, run);
             }
             return None;
         }
-        let id = run.task;
-        let inline = outcome.inline.map(|bytes| self.values.insert(bytes));
+        // What its worker keeps as well is kept here only while there is room.
+        let stays_here = |store: &ValueStore| outcome.held.is_none() || store.has_room_for(1);
+        let inline = outcome.inline.filter(|_| stays_here(&self.values));
+        let inline = inline.map(|bytes| self.values.insert(bytes));
         if let Some((nbytes, type_id)) = outcome.held {
             let type_id = self.translate_type(worker, type_id);
-            let task = &mut self.tasks[id];
-            task.nbytes = nbytes;
-            task.type_id = type_id;
-            task.replicas.push(worker);
-            let entry = self.workers.get_mut(worker.0).expect("it speaks");
-            entry.replicas += 1;
-            entry.nbytes += nbytes;
-        } else {
-            self.tasks[id].nbytes = outcome.inline.map_or(0, |bytes| bytes.len() as u64);
+            self.tasks[id].kept = Some(Box::new(Kept { nbytes, type_id, replicas: smallvec![] }));
+            self.add_replica(id, worker);
         }
-        let class = self.tasks[id].class;
-        if self.tasks[id].deaths > 0 {
-            self.tasks[id].deaths = 0;
-            self.deaths.remove(&id);
+        if self.tasks[id].troubled {
+            self.trouble(id).deaths.clear();
         }
         self.set_state(id, TaskState::Memory { inline }, Cause::Finished(worker));
+        let class = self.tasks[id].class;
         self.after_memory(id);
         Some(class)
     }
@@ -147,7 +137,7 @@ impl Scheduler {
     }
 
     /// A task is active no longer: its dependencies have one waiter less.
-    pub(crate) fn let_go_of_dependencies(&mut self, id: TaskId) {
+    fn let_go_of_dependencies(&mut self, id: TaskId) {
         for i in 0..self.tasks[id].dependencies.len() {
             let dependency = self.tasks[id].dependencies[i];
             let task = &mut self.tasks[dependency];
@@ -158,7 +148,7 @@ impl Scheduler {
         }
     }
 
-    /// Tells one holder of a future what there is to tell.
+    /// Tells one holder of a future what there is to tell. One whose task was refused holds nothing afterwards.
     pub(crate) fn report(&mut self, id: TaskId, want: Want) {
         let task = &self.tasks[id];
         match task.state {
@@ -167,30 +157,31 @@ impl Scheduler {
                 client.outbox.push_inline(want.future, self.values.get(value));
             }
             TaskState::Memory { inline: None } => {
-                let (nbytes, type_id, run) = (task.nbytes, task.type_id, self.tasks.run(id));
-                let worker = task.replicas[0];
+                let Some((kept, &worker)) =
+                    task.kept.as_ref().and_then(|kept| Some((kept, kept.replicas.first()?)))
+                else {
+                    return;
+                };
+                let (nbytes, type_id, run) = (kept.nbytes, kept.type_id, self.tasks.run(id));
                 self.introduce(want.client, type_id, worker);
                 if let Some(client) = self.clients.get_mut(want.client.0) {
-                    client.outbox.push_held(want.future, nbytes, type_id, run, worker);
+                    client.outbox.push_held(want.future, (nbytes, type_id), run, worker);
                 }
             }
             TaskState::Erred(error) => {
                 let error = self.errors.get(error).clone();
-                let futures = vec![want.future];
-                let message = if error.kind == ErrorKind::Refused {
-                    SchedulerToClient::Cancelled { futures, lost: true, reason: error.text.clone() }
-                } else {
-                    SchedulerToClient::Erred { futures, error }
-                };
-                self.tell_client(want.client, message);
+                if error.kind == ErrorKind::Refused {
+                    self.cancel_want(id, want, true, &error.text);
+                } else if let Some(client) = self.clients.get_mut(want.client.0) {
+                    client.outbox.push_erred(want.future, &error);
+                }
             }
             _ => {}
         }
     }
 
-    pub(crate) fn report_to_all(&mut self, id: TaskId) {
-        for i in 0..self.tasks[id].wants.len() {
-            let want = self.tasks[id].wants[i];
+    fn report_to_all(&mut self, id: TaskId) {
+        for want in self.tasks[id].wants.all() {
             self.report(id, want);
         }
     }
@@ -198,7 +189,7 @@ impl Scheduler {
     /// Tells a client the name of a type and the address of a worker, once.
     fn introduce(&mut self, client: rask_types::ClientId, type_id: TypeId, worker: WorkerId) {
         let Some(entry) = self.clients.get_mut(client.0) else { return };
-        if entry.known_types.insert(type_id) {
+        if entry.known_types.insert(type_id.0) {
             let name = self.type_names[type_id.0 as usize].clone();
             entry.outbox.push(SchedulerToClient::DefineType { id: type_id, name });
         }
@@ -207,11 +198,10 @@ impl Scheduler {
 
     /// Tells a client where a worker listens, once.
     pub(crate) fn introduce_peer(&mut self, client: rask_types::ClientId, worker: WorkerId) {
-        let Some(address) = self.workers.get(worker.0).map(|entry| entry.description.address.clone()) else {
-            return;
-        };
         let Some(entry) = self.clients.get_mut(client.0) else { return };
-        if entry.known_peers.insert(worker) {
+        if entry.known_peers.insert(worker.0)
+            && let Some(address) = self.workers.get(worker.0).map(|entry| entry.description.address.clone())
+        {
             entry.outbox.push(SchedulerToClient::DefinePeer { worker, address });
         }
     }
@@ -221,111 +211,118 @@ impl Scheduler {
         known.unwrap_or_else(|| self.intern_type("object"))
     }
 
-    /// The worker answered for a run: it has one less on its hands.
-    pub(crate) fn close_account(&mut self, worker: WorkerId, run: RunId) {
-        let mut estimate = 0;
-        let mut seceded = false;
-        if self.is_expected(worker, run)
-            && let TaskState::Processing { estimate_ns, seceded: away, .. } = self.tasks[run.task].state
+    /// The worker answered for a run: it has one less on its hands. True if that was the current run of a task, which
+    /// must leave its state now; false if it was given up, or if the worker has nothing of that kind to answer.
+    pub(crate) fn close_account(&mut self, worker: WorkerId, run: RunId) -> bool {
+        let state = self.tasks.current(run).map(|task| task.state);
+        let Some(entry) = self.workers.get_mut(worker.0) else { return false };
+        if let Some(TaskState::Processing { worker: at, estimate_ns, seceded }) = state
+            && at == worker
         {
-            (estimate, seceded) = (u64::from(estimate_ns), away);
+            entry.answered(run, estimate_ns, seceded);
+            return true;
         }
-        let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        if !seceded {
-            entry.assigned = entry.assigned.saturating_sub(1);
-            entry.occupancy_ns = entry.occupancy_ns.saturating_sub(estimate);
+        if let Some(owed) = entry.owed.remove(&run) {
+            entry.answered(run, 0, owed.seceded);
         }
-        if !entry.resources_held.is_empty() {
-            for (index, amount) in entry.resources_held.remove(&run).unwrap_or_default() {
-                entry.resources_used[index] -= amount;
-            }
-        }
+        false
     }
 
     /// A run failed.
     pub(crate) fn on_erred(&mut self, worker: WorkerId, run: RunId, mut error: Arc<TaskError>) {
-        let expected = self.is_expected(worker, run);
-        self.close_account(worker, run);
-        self.heard_answers(worker);
-        if !expected {
-            return;
-        }
-        let id = run.task;
-        let retries = self.classes[self.tasks[id].class].class.retries;
-        if error.kind == ErrorKind::Exception && self.tasks[id].retries_used < retries {
-            self.tasks[id].retries_used += 1;
-            self.run_again(id, Cause::Raised(worker));
-            return;
-        }
-        if error.key.is_empty() || error.worker.is_empty() {
-            let named = Arc::make_mut(&mut error);
-            if named.key.is_empty() {
-                named.key = self.key(id).to_string();
-            }
-            if named.worker.is_empty() {
-                named.worker =
-                    self.workers.get(worker.0).map_or_else(String::new, |w| w.description.address.clone());
+        let expected = self.close_account(worker, run);
+        if expected {
+            let id = run.task;
+            let retries = self.classes[self.tasks[id].class].class.retries;
+            if error.kind == ErrorKind::Exception && retries > 0 && self.trouble(id).retries_used < retries {
+                self.trouble(id).retries_used += 1;
+                self.run_again(id, Cause::Raised(worker));
+            } else {
+                self.sign(&mut error, id, worker);
+                let error = self.errors.insert(error);
+                self.fail(id, error, Cause::Raised(worker));
             }
         }
-        let error = self.errors.insert(error);
-        self.fail(id, error, Cause::Raised(worker));
+        self.heard_answers(worker, true);
+    }
+
+    /// Says in an error whose it is, unless it does already. What a worker calls refused is its own matter: only what is
+    /// refused here means that a future is lost.
+    fn sign(&self, error: &mut Arc<TaskError>, id: TaskId, worker: WorkerId) {
+        if !error.key.is_empty() && !error.worker.is_empty() && error.kind != ErrorKind::Refused {
+            return;
+        }
+        let named = Arc::make_mut(error);
+        if named.key.is_empty() {
+            named.key = self.key(id).to_string();
+        }
+        if named.worker.is_empty()
+            && let Some(entry) = self.workers.get(worker.0)
+        {
+            named.worker.clone_from(&entry.description.address);
+        }
+        if named.kind == ErrorKind::Refused {
+            named.kind = ErrorKind::Undecodable;
+        }
+    }
+
+    /// How many of a task's dependencies are not in memory.
+    pub(crate) fn missing_dependencies(&self, id: TaskId) -> u32 {
+        self.tasks[id].dependencies.iter().filter(|dep| !self.tasks[**dep].is_in_memory()).count() as u32
     }
 
     /// A task that was processing goes back among those that wait.
-    pub(crate) fn run_again(&mut self, id: TaskId, cause: Cause) {
-        let in_memory = |dep: &TaskId| matches!(self.tasks[*dep].state, TaskState::Memory { .. });
-        let on = self.tasks[id].dependencies.iter().filter(|dep| !in_memory(dep)).count() as u32;
-        if on == 0 {
-            self.make_ready(id, cause);
-        } else {
-            self.set_state(id, TaskState::Waiting { on }, cause);
+    fn run_again(&mut self, id: TaskId, cause: Cause) {
+        match self.missing_dependencies(id) {
+            0 => self.make_ready(id, cause),
+            on => self.set_state(id, TaskState::Waiting { on }, cause),
         }
     }
 
     /// Runs given back unstarted.
     pub(crate) fn on_retracted(&mut self, worker: WorkerId, runs: &[RunId]) {
         for &run in runs {
-            let expected = self.is_expected(worker, run);
-            self.close_account(worker, run);
-            if expected {
+            if self.close_account(worker, run) {
                 self.run_again(run.task, Cause::GivenBack(worker));
             }
         }
-        if let Some(entry) = self.workers.get_mut(worker.0) {
-            entry.retracting = false;
-        }
-        self.heard_answers(worker);
+        self.heard_answers(worker, false);
     }
 
     /// A task asked to run elsewhere.
     pub(crate) fn on_reschedule(&mut self, worker: WorkerId, run: RunId) {
-        let expected = self.is_expected(worker, run);
-        self.close_account(worker, run);
-        if expected {
+        if self.close_account(worker, run) {
             self.run_again(run.task, Cause::Rescheduled(worker));
         }
+        self.heard_answers(worker, true);
     }
 
-    /// A run left the thread pool: it no longer counts against what its worker may be given.
+    /// A run left the thread pool, or came back: away, it does not count against what its worker may be given.
     pub(crate) fn on_seceded(&mut self, worker: WorkerId, run: RunId, away: bool) {
-        if !self.is_expected(worker, run) {
-            return;
-        }
-        let TaskState::Processing { estimate_ns, seceded, .. } = &mut self.tasks[run.task].state else {
-            return;
+        let is_here = self.tasks.current(run).is_some_and(|task| task.is_processing_on(worker));
+        let Some(entry) = self.workers.get_mut(worker.0) else { return };
+        let (seceded, estimate_ns) = match is_here {
+            true => match &mut self.tasks[run.task].state {
+                TaskState::Processing { estimate_ns, seceded, .. } => (seceded, u64::from(*estimate_ns)),
+                _ => return,
+            },
+            false => match entry.owed.get_mut(&run) {
+                Some(owed) => (&mut owed.seceded, 0),
+                None => return,
+            },
         };
         if *seceded == away {
             return;
         }
         *seceded = away;
-        let estimate = u64::from(*estimate_ns);
-        let entry = self.workers.get_mut(worker.0).expect("it speaks");
         if away {
-            entry.assigned = entry.assigned.saturating_sub(1);
-            entry.occupancy_ns = entry.occupancy_ns.saturating_sub(estimate);
+            entry.assigned -= 1;
+            entry.away += 1;
+            entry.occupancy_ns -= estimate_ns;
         } else {
             entry.assigned += 1;
-            entry.occupancy_ns += estimate;
+            entry.away -= 1;
+            entry.occupancy_ns += estimate_ns;
         }
     }
 
@@ -334,24 +331,21 @@ impl Scheduler {
         // Held once more until all is said, so that a cascade of releases cannot drop it.
         self.errors.hold(error);
         let mut stack = vec![(id, cause)];
-        let mut let_go = Vec::new();
+        let mut failed = Vec::new();
         while let Some((id, cause)) = stack.pop() {
             let state = self.tasks[id].state;
             if matches!(state, TaskState::Erred(_) | TaskState::Free) {
                 continue;
             }
-            if state.is_active() {
-                let_go.push((id, self.tasks[id].birth));
-            }
             if state == TaskState::Queued {
                 self.leave_queue(id);
             }
+            failed.push((id, state.is_active()));
             self.errors.hold(error);
             self.tasks[id].fire_and_forget = false;
             self.set_state(id, TaskState::Erred(error), cause);
             self.report_to_all(id);
-            for i in 0..self.tasks[id].dependents.len() {
-                let entry = self.tasks[id].dependents[i];
+            for &entry in &self.tasks[id].dependents {
                 if let Some(dependent) = self.tasks.dependent(entry)
                     && matches!(self.tasks[dependent].state, TaskState::Waiting { .. })
                 {
@@ -359,19 +353,43 @@ impl Scheduler {
                 }
             }
         }
-        for (id, birth) in let_go {
-            if self.tasks[id].birth == birth && matches!(self.tasks[id].state, TaskState::Erred(_)) {
-                self.let_go_of_dependencies(id);
-                self.settle_if_unneeded(id, birth);
+        // First all let go, then what is not needed is given up: a task must not be forgotten while it still counts as
+        // waiting for others.
+        let mut released: Vec<TaskId> = Vec::new();
+        for &(id, was_active) in &failed {
+            released.push(id);
+            if was_active {
+                for i in 0..self.tasks[id].dependencies.len() {
+                    let dependency = self.tasks[id].dependencies[i];
+                    self.tasks[dependency].waiters -= 1;
+                    released.push(dependency);
+                }
             }
+        }
+        for id in released {
+            self.settle(id, Cause::NotNeeded);
         }
         self.errors.release(error);
     }
+}
 
-    fn settle_if_unneeded(&mut self, id: TaskId, birth: u32) {
-        let task = &self.tasks[id];
-        if task.birth == birth && task.state != TaskState::Free && !task.is_needed() {
-            self.settle(id, Cause::NotNeeded);
-        }
+/// The columns say of each run what became of it.
+fn is_sound(columns: &FinishedColumns) -> bool {
+    let n = columns.runs.len();
+    if columns.duration_ns.len() != n
+        || columns.value_ends.len() != n
+        || !ascending_to(&columns.value_ends, columns.blob.len())
+        || !columns.held.is_sorted_by(|a, b| a.position < b.position)
+        || columns.held.last().is_some_and(|held| held.position as usize >= n)
+    {
+        return false;
     }
+    let mut held = columns.held.iter().peekable();
+    let mut start = 0;
+    columns.value_ends.iter().enumerate().all(|(i, &end)| {
+        let is_held = held.next_if(|held| held.position as usize == i).is_some();
+        let is_inline = end > start;
+        start = end;
+        is_held || is_inline
+    })
 }

@@ -3,7 +3,7 @@
 //! has been served least; for one client the order of submission, which within a graph is the order to run in.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 
 use rask_types::{ClientId, TaskClass, TaskId};
 
@@ -43,6 +43,7 @@ impl Restriction {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Entry {
     pub(crate) order: u64,
+    pub(crate) rank: u32,
     pub(crate) task: TaskId,
     pub(crate) attempt: u32,
 }
@@ -78,10 +79,6 @@ impl ClientQueue {
             self.heap.pop().map(|top| top.0)
         }
     }
-
-    fn is_empty(&self) -> bool {
-        self.ascending.is_empty() && self.heap.is_empty()
-    }
 }
 
 /// What is next in a queue, comparable across queues: the least goes first.
@@ -94,17 +91,65 @@ pub(crate) struct Head {
     pub(crate) entry: Entry,
 }
 
-/// One queue. Entries of tasks that have left it meanwhile stay until they reach the front.
-#[derive(Debug, Default)]
+/// Tasks at one user priority. Clients are few, so they lie side by side.
+#[derive(Debug)]
+struct Level {
+    urgency: Reverse<i32>,
+    clients: Vec<(ClientId, ClientQueue)>,
+}
+
+/// A queue is tidied when it has this many entries, or twice as many as were left the last time.
+const TIDY_ENTRIES_MIN: usize = 1024;
+
+/// One queue. Entries of tasks that have left it meanwhile stay until they reach the front or are tidied away.
+#[derive(Debug)]
 pub(crate) struct ReadyQueue {
-    levels: BTreeMap<Reverse<i32>, BTreeMap<ClientId, ClientQueue>>,
+    /// The most urgent last.
+    levels: Vec<Level>,
     entries: usize,
+    tidy_at: usize,
+}
+
+impl Default for ReadyQueue {
+    fn default() -> Self {
+        ReadyQueue { levels: Vec::new(), entries: 0, tidy_at: TIDY_ENTRIES_MIN }
+    }
 }
 
 impl ReadyQueue {
     pub(crate) fn push(&mut self, priority: i32, client: ClientId, entry: Entry) {
-        self.levels.entry(Reverse(priority)).or_default().entry(client).or_default().push(entry);
+        let urgency = Reverse(priority);
+        let level = match self.levels.iter().rposition(|level| level.urgency >= urgency) {
+            Some(at) if self.levels[at].urgency == urgency => &mut self.levels[at],
+            less_urgent => {
+                let at = less_urgent.map_or(0, |at| at + 1);
+                self.levels.insert(at, Level { urgency, clients: Vec::new() });
+                &mut self.levels[at]
+            }
+        };
+        let at = match level.clients.iter().position(|(known, _)| *known == client) {
+            Some(at) => at,
+            None => {
+                level.clients.push((client, ClientQueue::default()));
+                level.clients.len() - 1
+            }
+        };
+        level.clients[at].1.push(entry);
         self.entries += 1;
+    }
+
+    /// Drops the entries that are not valid, if so many have come since the last time that it is worth the while.
+    pub(crate) fn tidy_if_due(&mut self, is_valid: impl Fn(Entry) -> bool) {
+        if self.entries < self.tidy_at {
+            return;
+        }
+        self.entries = 0;
+        for (_, queue) in self.levels.iter_mut().flat_map(|level| &mut level.clients) {
+            queue.ascending.retain(|entry| is_valid(*entry));
+            queue.heap.retain(|entry| is_valid(entry.0));
+            self.entries += queue.ascending.len() + queue.heap.len();
+        }
+        self.tidy_at = (2 * self.entries).max(TIDY_ENTRIES_MIN);
     }
 
     /// The entry to take next, for which `is_valid` holds; others at the front are dropped on the way.
@@ -113,45 +158,39 @@ impl ReadyQueue {
         served_ns: impl Fn(ClientId) -> u64,
         is_valid: impl Fn(Entry) -> bool,
     ) -> Option<Head> {
-        while let Some(mut level) = self.levels.first_entry() {
-            let urgency = *level.key();
-            let clients = level.get_mut();
+        while let Some(level) = self.levels.last_mut() {
             let mut best: Option<Head> = None;
-            let mut dropped = 0;
-            clients.retain(|&client, queue| {
-                while let Some(entry) = queue.peek() {
-                    if is_valid(entry) {
-                        let head = Head { urgency, served_ns: served_ns(client), client, entry };
-                        best = Some(best.map_or(head, |known| known.min(head)));
-                        return true;
-                    }
+            let mut at = 0;
+            while let Some((client, queue)) = level.clients.get_mut(at) {
+                let Some(entry) = queue.peek() else {
+                    level.clients.swap_remove(at);
+                    continue;
+                };
+                if !is_valid(entry) {
                     queue.pop();
-                    dropped += 1;
+                    self.entries -= 1;
+                    continue;
                 }
-                false
-            });
-            self.entries -= dropped;
+                let head =
+                    Head { urgency: level.urgency, served_ns: served_ns(*client), client: *client, entry };
+                best = Some(best.map_or(head, |known| known.min(head)));
+                at += 1;
+            }
             if best.is_some() {
                 return best;
             }
-            level.remove();
+            self.levels.pop();
         }
         None
     }
 
     /// Takes out what `peek` just returned.
     pub(crate) fn pop(&mut self, head: Head) {
-        let level = self.levels.get_mut(&head.urgency).expect("peek found this level");
-        let queue = level.get_mut(&head.client).expect("peek found this client");
-        let popped = queue.pop();
+        let level = self.levels.last_mut().expect("peek found this level");
+        let queue = level.clients.iter_mut().find(|(client, _)| *client == head.client);
+        let popped = queue.expect("peek found this client").1.pop();
         debug_assert_eq!(popped, Some(head.entry));
         self.entries -= 1;
-        if queue.is_empty() {
-            level.remove(&head.client);
-            if level.is_empty() {
-                self.levels.remove(&head.urgency);
-            }
-        }
     }
 
     /// Number of entries, stale ones included.
@@ -159,16 +198,53 @@ impl ReadyQueue {
         self.entries
     }
 
-    /// Takes out everything, in no particular order that matters: whoever calls puts it elsewhere.
-    pub(crate) fn drain(&mut self) -> Vec<Entry> {
-        self.entries = 0;
-        let levels = std::mem::take(&mut self.levels);
-        let queues = levels.into_values().flat_map(BTreeMap::into_values);
-        let mut all: Vec<Entry> = queues
-            .flat_map(|queue| queue.ascending.into_iter().chain(queue.heap.into_iter().map(|entry| entry.0)))
-            .collect();
+    /// All entries, stale ones included, in an order that is the same in every process.
+    pub(crate) fn all(&self) -> Vec<Entry> {
+        let queues = self.levels.iter().flat_map(|level| level.clients.iter().map(|(_, queue)| queue));
+        let entries = queues
+            .flat_map(|queue| queue.ascending.iter().copied().chain(queue.heap.iter().map(|entry| entry.0)));
+        let mut all: Vec<Entry> = entries.collect();
         all.sort_unstable();
         all
+    }
+}
+
+/// One queue per lane, for the tasks of that lane that should run on one worker. Mostly there is only the open lane.
+#[derive(Debug, Default)]
+pub(crate) struct LocalQueues {
+    lanes: Vec<(LaneId, ReadyQueue)>,
+}
+
+impl LocalQueues {
+    /// The queue of a lane's tasks.
+    pub(crate) fn of(&mut self, lane: LaneId) -> &mut ReadyQueue {
+        let at = match self.lanes.iter().position(|(known, _)| *known == lane) {
+            Some(at) => at,
+            None => {
+                self.lanes.push((lane, ReadyQueue::default()));
+                self.lanes.len() - 1
+            }
+        };
+        &mut self.lanes[at].1
+    }
+
+    /// Those that are not empty.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = LaneId> {
+        self.lanes.iter().filter(|(_, queue)| queue.entries() > 0).map(|(lane, _)| *lane)
+    }
+
+    /// Entries in all of them, stale ones included.
+    pub(crate) fn entries(&self) -> usize {
+        self.lanes.iter().map(|(_, queue)| queue.entries()).sum()
+    }
+
+    /// All entries with their lanes.
+    pub(crate) fn all(&self) -> Vec<(LaneId, Entry)> {
+        let entries = |(lane, queue): &(LaneId, ReadyQueue)| {
+            let lane = *lane;
+            queue.all().into_iter().map(move |entry| (lane, entry))
+        };
+        self.lanes.iter().flat_map(entries).collect()
     }
 }
 
@@ -177,7 +253,7 @@ mod tests {
     use super::*;
 
     fn entry(order: u64) -> Entry {
-        Entry { order, task: TaskId(order as u32), attempt: 0 }
+        Entry { order, rank: 0, task: TaskId(order as u32), attempt: 0 }
     }
 
     fn drain_in_order(queue: &mut ReadyQueue, served: impl Fn(ClientId) -> u64) -> Vec<u64> {
@@ -215,5 +291,16 @@ mod tests {
         let head = queue.peek(|_| 0, |entry| entry.order >= 7).unwrap();
         assert_eq!(head.entry.order, 7);
         assert_eq!(queue.entries(), 3);
+    }
+
+    #[test]
+    fn a_queue_does_not_grow_with_what_has_left_it() {
+        let mut queue = ReadyQueue::default();
+        for order in 0..100_000 {
+            queue.push(0, ClientId(0), entry(order));
+            queue.tidy_if_due(|entry| entry.order % 50_000 == 0);
+        }
+        assert!(queue.entries() <= TIDY_ENTRIES_MIN, "{} entries", queue.entries());
+        assert_eq!(queue.all()[..2], [entry(0), entry(50_000)]);
     }
 }

@@ -16,7 +16,8 @@
 //! * [`client`], [`worker`], [`roster`]: who is connected and what is to be said to them.
 //! * `ingest`: graphs come in. `ready`: a task could run: which queue? `dispatch`: a worker has room: which task?
 //! * `finish`: answers of workers. `settle`: what nobody needs is given up. `loss`: workers and values that are gone.
-//! * `scatter`, `ops`, `session`, `membership`: the rest of what clients, workers and nannies say.
+//! * `scatter`, `ops`, `session`, `membership`, `nanny`: the rest of what clients, workers and nannies say.
+//! * `retire`, `restart`: workers are to leave, everything is to begin anew.
 //! * `balance`: runs taken back from workers that turned out slow. `query`, `explain`, `story`: what people ask.
 //! * `invariants`: what must hold between any two events, as code.
 
@@ -32,12 +33,16 @@ mod explain;
 mod finish;
 mod ingest;
 mod invariants;
+mod known;
 mod lane;
 mod loss;
 mod membership;
+mod nanny;
 mod ops;
 mod query;
 mod ready;
+mod restart;
+mod retire;
 mod roster;
 mod scatter;
 mod scheduler;
@@ -46,6 +51,7 @@ mod settle;
 mod story;
 mod task;
 mod values;
+mod want;
 mod worker;
 
 pub use effect::Effect;

@@ -7,8 +7,8 @@ use rask_types::{ErrorKind, RunId, TaskError, TaskId, WorkerId};
 
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
-use crate::task::TaskState;
-use crate::worker::WorkerStatus;
+use crate::task::{Maker, TaskState};
+use crate::worker::{WorkerEntry, WorkerStatus};
 
 /// How a worker came to be gone.
 pub(crate) enum Departure<'a> {
@@ -21,53 +21,44 @@ pub(crate) enum Departure<'a> {
 impl Scheduler {
     /// A worker is gone for good: its runs go elsewhere, its values are made again if needed.
     pub(crate) fn remove_worker(&mut self, worker: WorkerId, departure: &Departure<'_>, reason: &str) {
-        self.requeue_local(worker);
         let Some(entry) = self.workers.remove(worker.0) else { return };
-        let address = entry.description.address.clone();
-        let is_here = |run: &&RunId| {
-            let processing =
-                |state| matches!(state, TaskState::Processing { worker: at, .. } if at == worker);
-            self.tasks.current(**run).is_some_and(|task| processing(task.state))
-        };
+        if entry.is_here() {
+            // Others may serve lanes from now on that only served as a second choice.
+            self.workers_changed();
+        }
+        let is_here = |run: &&RunId| self.tasks.current(**run).is_some_and(|t| t.is_processing_on(worker));
         let unfinished: Vec<RunId> = entry.given.iter().filter(is_here).copied().collect();
-        let blamed: Vec<RunId> = match departure {
-            Departure::Orderly => Vec::new(),
-            Departure::Death(Some(exit)) => exit.executing.clone(),
-            Departure::Death(None) if !entry.executing.is_empty() => entry.executing.clone(),
-            Departure::Death(None) => {
-                unfinished.iter().take(entry.description.nthreads as usize).copied().collect()
-            }
-        };
+        let blamed = blamed(&entry, departure, &unfinished);
         // Nothing is queued yet: a task's inputs may be among what was lost.
         for run in &unfinished {
-            self.set_state(run.task, TaskState::Waiting { on: 0 }, Cause::WorkerLost(worker));
-        }
-        for run in &unfinished {
-            let in_memory = |dep: &TaskId| matches!(self.tasks[*dep].state, TaskState::Memory { .. });
-            let on = self.tasks[run.task].dependencies.iter().filter(|dep| !in_memory(dep)).count() as u32;
-            self.tasks[run.task].state = TaskState::Waiting { on };
+            let on = self.missing_dependencies(run.task);
+            self.set_state(run.task, TaskState::Waiting { on }, Cause::WorkerLost(worker));
         }
         self.lose_replicas(worker);
+        self.requeue(&entry.local);
+        let address = &entry.description.address;
         let status = match departure {
             Departure::Death(Some(exit)) => exit.status.as_str(),
             _ => reason,
         };
         for run in unfinished {
             let blame = blamed.contains(&run).then(|| format!("{address}: {status}"));
-            self.after_worker_loss(run.task, worker, &address, blame);
+            self.after_worker_loss(run.task, worker, address, blame);
         }
         self.fail_ops_of(worker, reason);
-        self.workers_changed();
+        self.retirements_lose(worker);
     }
 
     /// A task whose worker is gone runs again, unless it has been on too many that died.
     fn after_worker_loss(&mut self, id: TaskId, worker: WorkerId, address: &str, blame: Option<String>) {
+        // It may have failed meanwhile, with an input that was lost for good.
         let TaskState::Waiting { on } = self.tasks[id].state else { return };
         if let Some(death) = blame {
-            self.tasks[id].deaths += 1;
-            self.deaths.entry(id).or_default().push(death);
-            if self.tasks[id].deaths > self.config.allowed_failures {
-                let deaths = self.deaths.remove(&id).unwrap_or_default();
+            let allowed_failures = self.config.allowed_failures as usize;
+            let trouble = self.trouble(id);
+            trouble.deaths.push(death);
+            if trouble.deaths.len() > allowed_failures {
+                let deaths = self.forget_troubles(id).deaths;
                 let error = self.killed_worker_error(id, address, deaths);
                 let error = self.errors.insert(Arc::new(error));
                 return self.fail(id, error, Cause::WorkerLost(worker));
@@ -92,12 +83,12 @@ impl Scheduler {
     }
 
     /// Everything that was kept on a worker is there no more.
-    fn lose_replicas(&mut self, worker: WorkerId) {
+    pub(crate) fn lose_replicas(&mut self, worker: WorkerId) {
         let arriving = |state| matches!(state, TaskState::Arriving { worker: at } if at == worker);
         let touched: Vec<TaskId> = self
             .tasks
             .iter()
-            .filter(|(_, task)| task.replicas.contains(&worker) || arriving(task.state))
+            .filter(|(_, task)| task.replicas().contains(&worker) || arriving(task.state))
             .map(|(id, _)| id)
             .collect();
         for id in touched {
@@ -106,20 +97,18 @@ impl Scheduler {
     }
 
     /// One value is not on a worker any more.
-    pub(crate) fn lose_replica(&mut self, id: TaskId, worker: WorkerId) {
+    fn lose_replica(&mut self, id: TaskId, worker: WorkerId) {
+        let run = self.tasks.run(id);
         let task = &mut self.tasks[id];
         if task.state == (TaskState::Arriving { worker }) {
             return self.lose_forever(id);
         }
-        let Some(position) = task.replicas.iter().position(|&at| at == worker) else { return };
-        task.replicas.remove(position);
-        let nbytes = task.nbytes;
-        if let Some(entry) = self.workers.get_mut(worker.0) {
-            entry.replicas -= 1;
-            entry.nbytes -= nbytes;
-        }
-        let task = &self.tasks[id];
-        if task.replicas.is_empty() && task.state == (TaskState::Memory { inline: None }) {
+        let Some(kept) = &mut task.kept else { return };
+        let Some(position) = kept.replicas.iter().position(|&at| at == worker) else { return };
+        kept.replicas.remove(position);
+        let (nbytes, is_last) = (kept.nbytes, kept.replicas.is_empty());
+        self.count_replica_off(worker, run, nbytes);
+        if is_last && self.tasks[id].state == (TaskState::Memory { inline: None }) {
             self.lose_value(id, worker);
         }
     }
@@ -127,6 +116,7 @@ impl Scheduler {
     /// A value is nowhere any more: whoever waits for it waits again, and it is made anew if it can be.
     fn lose_value(&mut self, id: TaskId, worker: WorkerId) {
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
+        self.tasks[id].kept = None;
         self.set_state(id, TaskState::Released, Cause::WorkerLost(worker));
         for i in 0..self.tasks[id].dependents.len() {
             let entry = self.tasks[id].dependents[i];
@@ -141,19 +131,15 @@ impl Scheduler {
                 _ => {}
             }
         }
-        if !self.tasks[id].scattered {
-            for i in 0..self.tasks[id].wants.len() {
-                let want = self.tasks[id].wants[i];
+        if self.tasks[id].maker == Maker::Worker {
+            for want in self.tasks[id].wants.all() {
                 if let Some(client) = self.clients.get_mut(want.client.0) {
                     client.outbox.push_pending(want.future);
                 }
             }
         }
-        if self.tasks[id].is_needed() {
-            self.activate(id, Cause::NeededAgain);
-        } else {
-            self.settle(id, Cause::NotNeeded);
-        }
+        self.activate(id, Cause::NeededAgain);
+        self.settle(id, Cause::NotNeeded);
     }
 
     /// A scattered value is gone and nobody can make it again.
@@ -162,17 +148,16 @@ impl Scheduler {
         let text = format!("the scattered value {key:?} was lost with its worker: scatter it again");
         let error = self.errors.insert(Arc::new(TaskError::new(ErrorKind::Refused, key, text)));
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
+        self.tasks[id].kept = None;
         self.fail(id, error, Cause::DependencyLost);
     }
 
-    /// A worker could not get a value from those who should have it.
+    /// A worker could not get a value from those who should have it. Whatever they have of it is no use to anyone.
     pub(crate) fn on_missing(&mut self, value: RunId, holders: &[WorkerId]) {
-        let in_memory = |state| matches!(state, TaskState::Memory { .. });
-        if !self.tasks.current(value).is_some_and(|task| in_memory(task.state)) {
-            return;
-        }
         for &worker in holders {
-            if self.tasks.current(value).is_some() {
+            let Some(task) = self.tasks.current(value) else { return };
+            if task.is_in_memory() && task.replicas().contains(&worker) {
+                self.tell_to_free(worker, value);
                 self.lose_replica(value.task, worker);
             }
         }
@@ -200,5 +185,20 @@ impl Scheduler {
             self.late_effects.push(crate::effect::Effect::CloseWorker(worker));
             self.remove_worker(worker, &Departure::Death(None), &reason);
         }
+    }
+}
+
+/// Which of a worker's unfinished runs may have been its death: those that its nanny saw executing, else those that it
+/// said it was executing, else as many of the oldest as it has threads.
+fn blamed(entry: &WorkerEntry, departure: &Departure<'_>, unfinished: &[RunId]) -> Vec<RunId> {
+    let executing = match departure {
+        Departure::Orderly => return Vec::new(),
+        Departure::Death(Some(exit)) => return exit.executing.clone(),
+        Departure::Death(None) => &entry.executing,
+    };
+    let said: Vec<RunId> = unfinished.iter().filter(|run| executing.contains(run)).copied().collect();
+    match said.is_empty() {
+        true => unfinished.iter().take(entry.description.nthreads as usize).copied().collect(),
+        false => said,
     }
 }

@@ -7,7 +7,7 @@ use rask_types::value::Value;
 use rask_types::{Key, TaskId, WorkerId};
 
 use crate::scheduler::Scheduler;
-use crate::task::TaskState;
+use crate::task::{Task, TaskState};
 use crate::worker::WorkerEntry;
 
 /// A key as a value: what Python programs use as the key.
@@ -26,9 +26,16 @@ impl Scheduler {
     pub(crate) fn answer(&self, query: &Query) -> Result<Value, String> {
         Ok(match query {
             Query::WhoHas(keys) => self.who_has(keys.as_deref())?,
-            Query::HasWhat(words) => self.per_worker(words.as_deref(), |id, _| self.keys_on(id)),
+            Query::HasWhat(words) => {
+                let keys = self.keys_by_worker(|task| task.replicas());
+                self.per_worker(words.as_deref(), |id, _| listed(&keys, id))
+            }
             Query::Processing(words) => {
-                self.per_worker(words.as_deref(), |id, _| self.keys_processing_on(id))
+                let keys = self.keys_by_worker(|task| match &task.state {
+                    TaskState::Processing { worker, .. } => std::slice::from_ref(worker),
+                    _ => &[],
+                });
+                self.per_worker(words.as_deref(), |id, _| listed(&keys, id))
             }
             Query::Nthreads(words) => self
                 .per_worker(words.as_deref(), |_, entry| Value::Int(i64::from(entry.description.nthreads))),
@@ -58,7 +65,7 @@ impl Scheduler {
                 return None;
             }
             let mut holders: Vec<Value> =
-                task.replicas.iter().filter_map(|worker| self.address(*worker)).collect();
+                task.replicas().iter().filter_map(|worker| self.address(*worker)).collect();
             if matches!(task.state, TaskState::Memory { inline: Some(_) }) && holders.is_empty() {
                 holders.push(Value::str(&self.config.address));
             }
@@ -81,27 +88,32 @@ impl Scheduler {
         Value::Dict(self.workers.iter().filter(|(_, worker)| asked(worker)).map(entry).collect())
     }
 
-    fn keys_on(&self, worker: WorkerId) -> Value {
-        let here = self.tasks.iter().filter(|(_, task)| task.replicas.contains(&worker));
-        Value::Tuple(here.map(|(id, _)| key_value(&self.key(id))).collect())
+    /// The keys of all tasks by the workers that `at` gives for them.
+    fn keys_by_worker(&self, at: impl Fn(&Task) -> &[WorkerId]) -> BTreeMap<WorkerId, Vec<Value>> {
+        let mut keys: BTreeMap<WorkerId, Vec<Value>> = BTreeMap::new();
+        for (id, task) in self.tasks.iter() {
+            for &worker in at(task) {
+                keys.entry(worker).or_default().push(key_value(&self.key(id)));
+            }
+        }
+        keys
     }
 
-    fn keys_processing_on(&self, worker: WorkerId) -> Value {
-        let here = |state| matches!(state, TaskState::Processing { worker: at, .. } if at == worker);
-        let tasks = self.tasks.iter().filter(|(_, task)| here(task.state));
-        Value::Tuple(tasks.map(|(id, _)| key_value(&self.key(id))).collect())
+    fn nbytes_value(&self, id: TaskId) -> Value {
+        Value::Int(i64::try_from(self.nbytes_of(id)).unwrap_or(i64::MAX))
     }
 
     fn nbytes(&self, keys: Option<&[bytes::Bytes]>, summary: bool) -> Result<Value, String> {
         let in_memory = |id: &TaskId| matches!(self.tasks[*id].state, TaskState::Memory { .. });
         let tasks: Vec<TaskId> = self.select(keys)?.into_iter().filter(in_memory).collect();
         if !summary {
-            let entry = |id| (key_value(&self.key(id)), Value::Int(self.tasks[id].nbytes as i64));
+            let entry = |id| (key_value(&self.key(id)), self.nbytes_value(id));
             return Ok(Value::Dict(tasks.into_iter().map(entry).collect()));
         }
         let mut sums: BTreeMap<String, u64> = BTreeMap::new();
         for id in tasks {
-            *sums.entry(self.key(id).prefix()).or_default() += self.tasks[id].nbytes;
+            let sum = sums.entry(self.key(id).prefix()).or_default();
+            *sum = sum.saturating_add(self.nbytes_of(id));
         }
         Ok(Value::Dict(
             sums.into_iter().map(|(prefix, sum)| (Value::Str(prefix), Value::Int(sum as i64))).collect(),
@@ -196,7 +208,7 @@ impl Scheduler {
                 lines.push(Value::Tuple(vec![
                     Value::Float(self.now.ns_since(entry.at) as f64 / 1e9),
                     key_value(&key),
-                    Value::str(entry.to),
+                    Value::str(entry.to.name()),
                     Value::str(entry.cause.text()),
                     worker,
                 ]));
@@ -204,6 +216,10 @@ impl Scheduler {
         }
         Ok(Value::List(lines))
     }
+}
+
+fn listed(keys: &BTreeMap<WorkerId, Vec<Value>>, worker: WorkerId) -> Value {
+    Value::Tuple(keys.get(&worker).cloned().unwrap_or_default())
 }
 
 fn parse(key: &[u8]) -> Result<Key, String> {

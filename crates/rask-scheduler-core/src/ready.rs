@@ -1,11 +1,12 @@
 //! A task could run: which queue does it wait in?
 
-use rask_types::{TaskClass, TaskId, WorkerId};
+use rask_types::{ClassId, TaskClass, TaskId, WorkerId};
+use smallvec::SmallVec;
 
-use crate::lane::{Entry, LaneId, OPEN_LANE, ReadyQueue, Restriction};
+use crate::lane::{Entry, LaneId, LocalQueues, OPEN_LANE, ReadyQueue, Restriction};
 use crate::scheduler::{Lane, Scheduler};
 use crate::story::Cause;
-use crate::task::{Task, TaskState};
+use crate::task::TaskState;
 use crate::worker::{WorkerEntry, WorkerStatus};
 
 /// What moving a byte between workers is reckoned to cost, in nanoseconds: 500 MB/s.
@@ -15,33 +16,40 @@ const NS_PER_BYTE: f64 = 2.0;
 pub(crate) const UNKNOWN_DURATION_NS: u64 = 500_000_000;
 
 impl Scheduler {
-    /// The lane for tasks of a class.
-    pub(crate) fn lane_for(lanes: &mut Vec<Lane>, class: &TaskClass) -> LaneId {
-        let restriction = Restriction::of(class);
-        if restriction.is_open() {
-            return OPEN_LANE;
-        }
-        let known = lanes.iter().position(|lane| lane.restriction == restriction);
-        let index = known.unwrap_or_else(|| {
-            lanes.push(Lane { restriction, queue: ReadyQueue::default() });
-            lanes.len() - 1
-        });
-        LaneId(index as u32)
+    /// The number of a class, a new one unless an equal class is known.
+    pub(crate) fn intern_class(&mut self, class: TaskClass) -> ClassId {
+        let (lanes, version) = (&mut self.lanes, &mut self.lanes_version);
+        self.classes.intern(class, |class| {
+            let restriction = Restriction::of(class);
+            if restriction.is_open() {
+                return OPEN_LANE;
+            }
+            let known = lanes.iter().position(|lane| lane.restriction == restriction);
+            let index = known.unwrap_or_else(|| {
+                lanes.push(Lane { restriction, queue: ReadyQueue::default() });
+                *version += 1;
+                lanes.len() - 1
+            });
+            LaneId(index as u32)
+        })
     }
 
     /// Queues a task whose dependencies are all in memory.
     pub(crate) fn make_ready(&mut self, id: TaskId, cause: Cause) {
         let near = self.nearest_worker(id);
         self.set_state(id, TaskState::Queued, cause);
-        let task = &self.tasks[id];
-        let class = &self.classes[task.class];
-        let (priority, owner) = (class.class.priority, task.owner);
-        let entry = Entry { order: task.order, task: id, attempt: task.attempt };
-        match near.and_then(|worker| self.workers.get_mut(worker.0)) {
-            Some(worker) => worker.local.push(priority, owner, entry),
-            None => self.lanes[class.lane.0 as usize].queue.push(priority, owner, entry),
-        }
-        if let Some(client) = self.clients.get_mut(owner.0) {
+        let Scheduler { tasks, classes, lanes, workers, clients, .. } = self;
+        let task = &tasks[id];
+        let class = &classes[task.class];
+        let entry = Entry { order: task.order, rank: task.rank, task: id, attempt: task.attempt };
+        let queue = match near.and_then(|worker| workers.get_mut(worker.0)) {
+            Some(worker) => worker.local.of(class.lane),
+            None => &mut lanes[class.lane.0 as usize].queue,
+        };
+        queue.push(class.class.priority, task.owner, entry);
+        queue.tidy_if_due(|entry| tasks[entry.task].is_queued_as(entry));
+        self.queued += 1;
+        if let Some(client) = clients.get_mut(task.owner.0) {
             if client.queued == 0 {
                 client.served_ns = client.served_ns.max(self.served_now_ns);
             }
@@ -54,6 +62,7 @@ impl Scheduler {
         let task = &mut self.tasks[id];
         debug_assert_eq!(task.state, TaskState::Queued);
         task.attempt = task.attempt.wrapping_add(1);
+        self.queued -= 1;
         if let Some(client) = self.clients.get_mut(task.owner.0) {
             client.queued -= 1;
         }
@@ -63,30 +72,43 @@ impl Scheduler {
     /// dependency's value is on workers alone, or none of those may run it.
     fn nearest_worker(&self, id: TaskId) -> Option<WorkerId> {
         let task = &self.tasks[id];
-        let on_workers_alone = |task: &Task| matches!(task.state, TaskState::Memory { inline: None });
-        let dependencies =
-            || task.dependencies.iter().map(|&dep| &self.tasks[dep]).filter(|dep| on_workers_alone(dep));
-        let mut candidates: Vec<WorkerId> =
-            dependencies().flat_map(|dep| dep.replicas.iter().copied()).collect();
-        if candidates.is_empty() {
+        // Bytes of dependencies, in all and by worker.
+        let mut total: u64 = 0;
+        let mut holdings: SmallVec<[(WorkerId, u64); 8]> = SmallVec::new();
+        for &dependency in &task.dependencies {
+            let dep = &self.tasks[dependency];
+            if dep.state != (TaskState::Memory { inline: None }) {
+                continue;
+            }
+            let nbytes = dep.kept.as_ref().map_or(0, |kept| kept.nbytes);
+            total = total.saturating_add(nbytes);
+            holdings.extend(dep.replicas().iter().map(|&worker| (worker, nbytes)));
+        }
+        if holdings.is_empty() {
             return None;
         }
-        candidates.sort_unstable();
-        candidates.dedup();
-        let lane = &self.lanes[self.classes[task.class].lane.0 as usize];
-        let cost = |worker: &WorkerId| {
-            let entry = self.workers.get(worker.0)?;
-            if entry.status != WorkerStatus::Running || !self.admits(lane, entry) {
-                return None;
+        holdings.sort_unstable();
+        let lane_id = self.classes[task.class].lane;
+        let lane = &self.lanes[lane_id.0 as usize];
+        let mut best: Option<(f64, u64, WorkerId)> = None;
+        for group in holdings.chunk_by(|a, b| a.0 == b.0) {
+            let worker = group[0].0;
+            let Some(entry) = self.workers.get(worker.0) else { continue };
+            if entry.status != WorkerStatus::Running || (lane_id != OPEN_LANE && !self.admits(lane, entry)) {
+                continue;
             }
-            let missing: u64 =
-                dependencies().filter(|dep| !dep.replicas.contains(worker)).map(|dep| dep.nbytes).sum();
+            let here = group.iter().fold(0, |sum: u64, (_, nbytes)| sum.saturating_add(*nbytes));
+            let missing = total.saturating_sub(here);
             let busy_ns = entry.occupancy_ns as f64 / f64::from(entry.description.nthreads.max(1));
-            Some((busy_ns + missing as f64 * NS_PER_BYTE, entry.nbytes, *worker))
-        };
-        let soonest =
-            candidates.iter().filter_map(cost).min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        soonest.map(|(_, _, worker)| worker)
+            let cost = (busy_ns + missing as f64 * NS_PER_BYTE, entry.nbytes, worker);
+            let is_better = best.is_none_or(|known| {
+                cost.0.total_cmp(&known.0).then(cost.1.cmp(&known.1)).then(cost.2.cmp(&known.2)).is_lt()
+            });
+            if is_better {
+                best = Some(cost);
+            }
+        }
+        best.map(|(_, _, worker)| worker)
     }
 
     /// A worker may run a lane's tasks, whether or not it has the resources free now.
@@ -122,12 +144,10 @@ impl Scheduler {
         task.state.name()
     }
 
-    /// Puts the tasks that waited for a worker which is gone, or no longer takes work, into the common queues.
-    pub(crate) fn requeue_local(&mut self, worker: WorkerId) {
-        let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        for entry in entry.local.drain() {
-            let task = &self.tasks[entry.task];
-            if task.state == TaskState::Queued && task.attempt == entry.attempt {
+    /// Puts the tasks that waited for a worker which is gone, or no longer takes work, into other queues.
+    pub(crate) fn requeue(&mut self, local: &LocalQueues) {
+        for (_, entry) in local.all() {
+            if self.tasks[entry.task].is_queued_as(entry) {
                 self.leave_queue(entry.task);
                 self.make_ready(entry.task, Cause::WorkersChanged);
             }

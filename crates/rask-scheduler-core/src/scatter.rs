@@ -1,46 +1,94 @@
 //! Values that clients bring, and values that workers keep without having computed them.
 
+use bytes::Bytes;
 use rask_types::msg::{KeyChoice, ScatterItem, ScatterPlacement, SchedulerToClient, Whereabouts};
 use rask_types::{
-    ClientId, FunctionId, FutureId, Key, KeyId, Language, RequestId, RunId, TaskClass, TaskId, TypeId,
-    WorkerId,
+    ClientId, FunctionId, FutureId, Key, KeyId, KeyParseError, Language, RequestId, RunId, TaskClass, TaskId,
+    TypeId, WorkerId,
 };
+use smallvec::{SmallVec, smallvec};
 
 use crate::scheduler::Scheduler;
+use crate::session::NUMBER_IN_USE;
 use crate::story::Cause;
-use crate::task::{KeySource, TaskState, Want};
+use crate::task::{Kept, KeySource, Maker, TaskState};
 use crate::worker::WorkerStatus;
+
+/// The key of a scattered value, taken apart.
+struct ItemKey {
+    prefix: String,
+    token: u128,
+    id: KeyId,
+    /// Canonical bytes, if the user gave it.
+    name: Option<Bytes>,
+}
+
+fn item_key(item: &ScatterItem) -> Result<ItemKey, KeyParseError> {
+    Ok(match &item.key {
+        KeyChoice::Generated { prefix, token } => {
+            let id = KeyId::of_generated(prefix, *token);
+            ItemKey { prefix: prefix.clone(), token: *token, id, name: None }
+        }
+        KeyChoice::Named(name) => {
+            let key = Key::from_canonical(name)?;
+            ItemKey { prefix: key.prefix(), token: 0, id: key.id(), name: Some(name.clone()) }
+        }
+    })
+}
 
 impl Scheduler {
     /// A client scatters values: makes a task of each and says where to bring it.
     pub(crate) fn on_scatter(
         &mut self,
         client: ClientId,
+        request: RequestId,
         first: FutureId,
         items: Vec<ScatterItem>,
         words: &[String],
         broadcast: bool,
-    ) -> Result<Vec<ScatterPlacement>, String> {
-        let targets = self.scatter_targets(words)?;
-        let mut placements = Vec::with_capacity(items.len());
-        for (i, item) in items.into_iter().enumerate() {
-            let future = FutureId(first.0 + i as u64);
-            let id = self.scattered_task(client, &item)?;
-            let want = Want { client, future };
-            self.tasks[id].wants.push(want);
-            if let Some(entry) = self.clients.get_mut(client.0) {
-                entry.futures.insert(future, id);
-            }
-            let workers = self.place_scattered(id, &item, &targets, broadcast);
-            if workers.is_empty() {
-                self.report(id, want);
-            }
-            for &worker in &workers {
-                self.introduce_peer(client, worker);
-            }
-            placements.push(ScatterPlacement { run: self.tasks.run(id), workers });
+    ) {
+        if self.has_future_in(client, first, items.len() as u64) {
+            return self.refuse_client(client, NUMBER_IN_USE);
         }
-        Ok(placements)
+        let Ok(keys) = items.iter().map(item_key).collect::<Result<Vec<_>, _>>() else {
+            return self.refuse_client(client, "a key is not canonical");
+        };
+        let targets = self.scatter_targets(words);
+        let all_stay_here =
+            items.iter().all(|item| item.inline.is_some()) && self.values.has_room_for(items.len() as u64);
+        let placements = match targets {
+            Err(reason) if !(all_stay_here && words.is_empty()) => Err(reason),
+            targets => {
+                let targets = targets.unwrap_or_default();
+                let items = items.into_iter().zip(keys).enumerate();
+                Ok(items
+                    .map(|(i, (item, key))| {
+                        let future = FutureId(first.0 + i as u64);
+                        self.scatter_one(client, future, &item, key, &targets, broadcast)
+                    })
+                    .collect())
+            }
+        };
+        self.tell_client(client, SchedulerToClient::ScatterPlan { request, placements });
+    }
+
+    fn scatter_one(
+        &mut self,
+        client: ClientId,
+        future: FutureId,
+        item: &ScatterItem,
+        key: ItemKey,
+        targets: &[WorkerId],
+        broadcast: bool,
+    ) -> ScatterPlacement {
+        let id = self.scattered_task(client, key);
+        let workers = self.place_scattered(id, item, targets, broadcast);
+        for &worker in &workers {
+            self.introduce_peer(client, worker);
+        }
+        let run = self.tasks.run(id);
+        self.want_known(client, future, id);
+        ScatterPlacement { run, workers }
     }
 
     fn scatter_targets(&self, words: &[String]) -> Result<Vec<WorkerId>, String> {
@@ -65,37 +113,26 @@ impl Scheduler {
     }
 
     /// The task of a scattered value: the one that has the key, or a new one.
-    fn scattered_task(&mut self, client: ClientId, item: &ScatterItem) -> Result<TaskId, String> {
-        let (prefix, token, key_id, name) = match &item.key {
-            KeyChoice::Generated { prefix, token } => {
-                (prefix.clone(), *token, KeyId::of_generated(prefix, *token), None)
-            }
-            KeyChoice::Named(name) => {
-                let key = Key::from_canonical(name).map_err(|error| error.to_string())?;
-                (key.prefix(), 0, key.id(), Some(name.clone()))
-            }
-        };
-        if let Some(&known) = self.by_key.get(&key_id) {
-            return Ok(known);
+    fn scattered_task(&mut self, client: ClientId, key: ItemKey) -> TaskId {
+        if let Some(&known) = self.by_key.get(&key.id) {
+            return known;
         }
-        let class = TaskClass::plain(prefix, FunctionId::LITERAL, Language::Literal);
-        let lanes = &mut self.lanes;
-        let class = self.classes.intern(class, |class| Scheduler::lane_for(lanes, class));
+        let class = self.intern_class(TaskClass::plain(key.prefix, FunctionId::LITERAL, Language::Literal));
         let id = self.tasks.create();
-        self.by_key.insert(key_id, id);
-        let order = self.next_order;
-        self.next_order += 1;
+        self.by_key.insert(key.id, id);
         let task = &mut self.tasks[id];
-        task.token = token;
-        task.order = order;
+        task.token = key.token;
+        task.order = self.next_order;
+        task.rank = self.next_order as u32;
         task.class = class;
         task.owner = client;
-        task.scattered = true;
-        task.key_source = if name.is_some() { KeySource::Named } else { KeySource::Token };
-        if let Some(name) = name {
+        task.maker = Maker::Client;
+        task.key_source = if key.name.is_some() { KeySource::Named } else { KeySource::Token };
+        self.next_order += 1;
+        if let Some(name) = key.name {
             self.names.insert(id, name);
         }
-        Ok(id)
+        id
     }
 
     /// Where the value is to be brought; nowhere if it is small, there already, or the task computes it itself.
@@ -106,31 +143,32 @@ impl Scheduler {
         targets: &[WorkerId],
         broadcast: bool,
     ) -> Vec<WorkerId> {
-        let state = self.tasks[id].state;
-        let type_id = self.intern_type(&item.type_name);
-        match state {
-            TaskState::Released if self.tasks[id].scattered => {}
-            TaskState::Erred(error) if self.tasks[id].scattered => {
+        let is_scattered = self.tasks[id].maker == Maker::Client;
+        match self.tasks[id].state {
+            TaskState::Released if is_scattered => {}
+            TaskState::Erred(error) if is_scattered => {
                 self.errors.release(error);
                 self.set_state(id, TaskState::Released, Cause::Scattered);
             }
             TaskState::Memory { inline: None } if broadcast => {
-                let replicas = &self.tasks[id].replicas;
+                let replicas = self.tasks[id].replicas();
                 return targets.iter().copied().filter(|worker| !replicas.contains(worker)).collect();
             }
             _ => return Vec::new(),
         }
-        let task = &mut self.tasks[id];
-        task.type_id = type_id;
-        task.nbytes = item.nbytes;
-        task.attempt = task.attempt.wrapping_add(1);
-        if let Some(value) = item.inline.as_ref().filter(|_| self.values.has_room_for(1)) {
+        self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
+        let may_stay_here = targets.is_empty() || self.values.has_room_for(1);
+        if let Some(value) = item.inline.as_ref().filter(|_| may_stay_here) {
             let inline = Some(self.values.insert(value));
+            self.tasks[id].kept = None;
             self.set_state(id, TaskState::Memory { inline }, Cause::Scattered);
             return Vec::new();
         }
+        let type_id = self.intern_type(&item.type_name);
+        let nbytes = item.nbytes;
+        self.tasks[id].kept = Some(Box::new(Kept { nbytes, type_id, replicas: smallvec![] }));
         // Neighbouring values go to the workers in turn.
-        let turn = self.tasks[id].order as usize % targets.len();
+        let turn = self.tasks[id].rank as usize % targets.len();
         let workers = if broadcast { targets.to_vec() } else { vec![targets[turn]] };
         self.set_state(id, TaskState::Arriving { worker: workers[0] }, Cause::Scattered);
         workers
@@ -143,28 +181,44 @@ impl Scheduler {
         let id = value.task;
         match state {
             Some(TaskState::Arriving { .. }) => {
-                let task = &mut self.tasks[id];
-                task.nbytes = nbytes;
-                task.type_id = type_id;
+                self.tasks[id].kept = Some(Box::new(Kept { nbytes, type_id, replicas: smallvec![] }));
                 self.add_replica(id, worker);
                 self.set_state(id, TaskState::Memory { inline: None }, Cause::Scattered);
                 self.after_memory(id);
             }
-            Some(TaskState::Memory { .. }) => self.add_replica(id, worker),
+            Some(TaskState::Memory { inline }) => {
+                if inline.is_some() && self.tasks[id].kept.is_none() {
+                    self.tasks[id].kept = Some(Box::new(Kept { nbytes, type_id, replicas: smallvec![] }));
+                }
+                self.add_replica(id, worker);
+            }
             _ => self.tell_to_free(worker, value),
         }
     }
 
-    fn add_replica(&mut self, id: TaskId, worker: WorkerId) {
-        let task = &mut self.tasks[id];
-        if task.replicas.contains(&worker) {
+    /// A worker has a value, whose size and type are known.
+    pub(crate) fn add_replica(&mut self, id: TaskId, worker: WorkerId) {
+        let run = self.tasks.run(id);
+        let Some(kept) = &mut self.tasks[id].kept else { return };
+        if kept.replicas.contains(&worker) {
             return;
         }
-        task.replicas.push(worker);
-        let nbytes = task.nbytes;
-        let entry = self.workers.get_mut(worker.0).expect("it speaks");
+        let nbytes = kept.nbytes;
+        kept.replicas.push(worker);
+        let others: SmallVec<[WorkerId; 4]> = SmallVec::from_slice(&kept.replicas);
+        let Some(entry) = self.workers.get_mut(worker.0) else { return };
         entry.replicas += 1;
-        entry.nbytes += nbytes;
+        entry.nbytes = entry.nbytes.wrapping_add(nbytes);
+        if entry.status == WorkerStatus::Retiring {
+            // It is to leave, and so must this.
+            entry.unmoved.push(run);
+        } else if others.len() > 1 {
+            for other in others {
+                if let Some(entry) = self.workers.get_mut(other.0) {
+                    entry.moving.remove(&run);
+                }
+            }
+        }
     }
 
     /// A client asks who keeps these values.
@@ -173,10 +227,10 @@ impl Scheduler {
         for &future in futures {
             let task = self.clients.get(client.0).and_then(|entry| entry.futures.get(future));
             let item = task.and_then(|id| match self.tasks[id].state {
-                TaskState::Memory { .. } => Some(Whereabouts {
+                TaskState::Memory { inline } => Some(Whereabouts {
                     run: self.tasks.run(id),
-                    workers: self.tasks[id].replicas.to_vec(),
-                    inline: self.inline_payload(id).map(|payload| payload.head),
+                    workers: self.tasks[id].replicas().to_vec(),
+                    inline: inline.map(|value| Bytes::copy_from_slice(self.values.get(value))),
                 }),
                 _ => None,
             });

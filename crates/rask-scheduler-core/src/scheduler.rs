@@ -14,11 +14,12 @@ use crate::effect::Effect;
 use crate::errors::Errors;
 use crate::event::{Event, NannyId};
 use crate::lane::{ReadyQueue, Restriction};
-use crate::membership::NannyEntry;
+use crate::nanny::NannyEntry;
 use crate::ops::PendingOp;
+use crate::retire::Retirement;
 use crate::roster::Roster;
 use crate::story::{Cause, Story};
-use crate::task::{KeySource, TaskState, Tasks};
+use crate::task::{KeySource, Maker, TaskState, Tasks};
 use crate::values::ValueStore;
 use crate::worker::WorkerEntry;
 
@@ -83,6 +84,15 @@ pub(crate) struct Lane {
     pub(crate) queue: ReadyQueue,
 }
 
+/// What went wrong with a task so far.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    /// How often an exception was answered by another run.
+    pub(crate) retries_used: u32,
+    /// How the workers ended that died while running it, one line each.
+    pub(crate) deaths: Vec<String>,
+}
+
 /// The scheduler.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -95,8 +105,8 @@ pub struct Scheduler {
     pub(crate) names: HashMap<TaskId, Bytes>,
     /// Tasks for which futures lie in a task's pickled arguments.
     pub(crate) holds: HashMap<TaskId, Vec<TaskId>>,
-    /// How the workers ended that died while running a task, one line each.
-    pub(crate) deaths: HashMap<TaskId, Vec<String>>,
+    /// What went wrong with tasks that are still tried.
+    pub(crate) troubles: HashMap<TaskId, Trouble>,
     pub(crate) args: ArgsStore,
     pub(crate) values: ValueStore,
     pub(crate) errors: Errors,
@@ -109,10 +119,18 @@ pub struct Scheduler {
     pub(crate) type_index: BTreeMap<String, TypeId>,
     pub(crate) story: Story,
     pub(crate) next_order: u64,
+    /// Tasks in queues.
+    pub(crate) queued: usize,
     /// How much work the client served last has had: where a client begins that had nothing queued.
     pub(crate) served_now_ns: u64,
+    /// What `ClientEntry::served_ns` is, for the tasks of all clients together that are gone.
+    pub(crate) served_absent_ns: u64,
+    /// Counts changes of workers and lanes: who serves what is known for one count.
+    pub(crate) lanes_version: u64,
     pub(crate) ops: BTreeMap<RequestId, PendingOp>,
     pub(crate) next_op: u32,
+    /// Questions about workers that have not all left.
+    pub(crate) retirements: Vec<Retirement>,
     /// Done on every worker that joins.
     pub(crate) standing_ops: Vec<WorkerOp>,
     pub(crate) shutting_down: bool,
@@ -132,7 +150,7 @@ impl Scheduler {
             by_key: HashMap::new(),
             names: HashMap::new(),
             holds: HashMap::new(),
-            deaths: HashMap::new(),
+            troubles: HashMap::new(),
             args: ArgsStore::default(),
             values: ValueStore::new(config.values_bytes_max),
             errors: Errors::default(),
@@ -145,7 +163,11 @@ impl Scheduler {
             type_index: BTreeMap::new(),
             story: Story::new(config.story_len),
             next_order: 0,
+            queued: 0,
             served_now_ns: 0,
+            served_absent_ns: 0,
+            lanes_version: 1,
+            retirements: Vec::new(),
             ops: BTreeMap::new(),
             next_op: 0,
             standing_ops: Vec::new(),
@@ -183,7 +205,7 @@ impl Scheduler {
     pub fn poll_effect(&mut self) -> Option<Effect> {
         if self.stale {
             self.stale = false;
-            self.close_evacuated();
+            self.advance_retirements();
             self.dispatch();
             self.empty_outboxes();
         }
@@ -229,10 +251,11 @@ impl Scheduler {
     }
 
     /// Moves a task to a state and writes it in the story.
+    #[inline]
     pub(crate) fn set_state(&mut self, id: TaskId, state: TaskState, cause: Cause) {
         let task = &mut self.tasks[id];
         task.state = state;
-        task.story = self.story.record(self.now, (id, task.birth), task.story, state.name(), cause);
+        task.story = self.story.record(self.now, (id, task.birth), task.story, state.station(), cause);
     }
 
     /// The key as users read it.
@@ -251,37 +274,69 @@ impl Scheduler {
         if let Some(&task) = self.by_key.get(&key.id()) {
             return Some(task);
         }
+        // Impure tasks are not in the index: their tokens say whose they are, and which.
         let (prefix, token) = key.parse_generated()?;
         let session = (token >> 64) as u64;
-        let (_, client) =
-            self.clients.iter().find(|(_, client)| client.registered && client.session == session)?;
-        let task = client.futures.get(rask_types::FutureId(token as u64))?;
-        (self.classes[self.tasks[task].class].class.prefix == prefix).then_some(task)
+        let mut sessions =
+            self.clients.iter().filter(|(_, client)| client.registered && client.session == session);
+        sessions.find_map(|(_, client)| {
+            let id = client.futures.get(rask_types::FutureId(token as u64))?;
+            let task = &self.tasks[id];
+            let is_meant = task.key_source == KeySource::Session
+                && task.token == token
+                && self.classes[task.class].class.prefix == prefix;
+            is_meant.then_some(id)
+        })
     }
 
     /// Forgets a task that nothing refers to; returns its dependencies.
     pub(crate) fn remove_task(&mut self, id: TaskId) -> smallvec::SmallVec<[TaskId; 4]> {
+        self.forget_troubles(id);
         let task = &mut self.tasks[id];
-        if task.deaths > 0 {
-            self.deaths.remove(&id);
-        }
         let dependencies = std::mem::take(&mut task.dependencies);
         if let Some(args) = task.args.take() {
             self.args.release(args);
         }
+        let is_indexed = task.maker != Maker::Nobody;
         match task.key_source {
             KeySource::Session => {}
-            KeySource::Token => {
+            KeySource::Token if is_indexed => {
                 let key = KeyId(task.token ^ self.classes[task.class].prefix_hash);
                 self.by_key.remove(&key);
             }
+            KeySource::Token => {}
             KeySource::Named => {
                 let name = self.names.remove(&id).expect("a named task has a name");
-                self.by_key.remove(&Key::from_canonical(&name).expect("checked when it came").id());
+                if is_indexed {
+                    self.by_key.remove(&Key::from_canonical(&name).expect("checked when it came").id());
+                }
             }
         }
         self.tasks.free(id);
         dependencies
+    }
+
+    /// What went wrong with a task so far, to be added to.
+    pub(crate) fn trouble(&mut self, id: TaskId) -> &mut Trouble {
+        self.tasks[id].troubled = true;
+        self.troubles.entry(id).or_default()
+    }
+
+    /// What went wrong with a task counts no more.
+    pub(crate) fn forget_troubles(&mut self, id: TaskId) -> Trouble {
+        match std::mem::take(&mut self.tasks[id].troubled) {
+            true => self.troubles.remove(&id).unwrap_or_default(),
+            false => Trouble::default(),
+        }
+    }
+
+    /// Size of a task's value in bytes, as far as it is known.
+    pub(crate) fn nbytes_of(&self, id: TaskId) -> u64 {
+        match (&self.tasks[id].kept, self.tasks[id].state) {
+            (Some(kept), _) => kept.nbytes,
+            (None, TaskState::Memory { inline: Some(value) }) => self.values.get(value).len() as u64,
+            (None, _) => 0,
+        }
     }
 
     /// Says something to a client, if it is still there.

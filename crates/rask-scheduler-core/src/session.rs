@@ -1,38 +1,38 @@
 //! What clients say.
 
 use rask_types::msg::{ClientToScheduler, SchedulerToClient, WorkerSummary};
-use rask_types::{ClientId, FutureId, Key, Payload, TaskId};
+use rask_types::{ClientId, FutureId, Key, TaskId};
 
 use crate::effect::Effect;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
-use crate::task::{KeySource, TaskState, Want};
+use crate::task::{KeySource, Maker, TaskState};
+use crate::want::Want;
+
+/// Why a client is sent away that gives a number a second meaning.
+pub(crate) const NUMBER_IN_USE: &str = "a future's number is in use, or out of range";
 
 impl Scheduler {
     /// A client said something.
     pub(crate) fn on_client(&mut self, client: ClientId, message: ClientToScheduler) {
         use ClientToScheduler as Said;
         let Some(entry) = self.clients.get_mut(client.0) else { return };
-        if entry.closing {
-            return;
-        }
-        if !entry.registered && !matches!(message, Said::Register { .. }) {
-            return self.refuse_client(client, "the first message of a session must be its registration");
+        if entry.registered == matches!(message, Said::Register { .. }) {
+            return self.refuse_client(client, "a session begins with its registration, and has only one");
         }
         match message {
             Said::Register { name, session, .. } => self.on_register_client(client, name, session),
             Said::DefineFunction { id, payload } => self.classes.define_function(id, payload),
             Said::DefineClass(numbered) => self.on_define_class(client, numbered.number, numbered.class),
             Said::Graph(chunk) => self.on_graph(client, chunk),
-            Said::AbortGraph { graph } => self.close_graph(client, graph),
+            Said::AbortGraph { graph } => self.abort_graph(client, graph),
             Said::Release(futures) => self.on_release(client, &futures),
             Said::Want { future, key } => self.on_want(client, future, &key),
             Said::Cancel { futures, force, reason } => self.on_cancel(client, &futures, force, &reason),
             Said::Retry { futures } => self.on_retry(client, &futures),
             Said::FireAndForget { futures } => self.on_fire_and_forget(client, &futures),
             Said::Scatter { request, first, items, workers, broadcast } => {
-                let placements = self.on_scatter(client, first, items, &workers, broadcast);
-                self.tell_client(client, SchedulerToClient::ScatterPlan { request, placements });
+                self.on_scatter(client, request, first, items, &workers, broadcast);
             }
             Said::Locate { request, futures } => self.on_locate(client, request, &futures),
             Said::Query { request, query } => {
@@ -72,8 +72,11 @@ impl Scheduler {
     }
 
     fn on_define_class(&mut self, client: ClientId, number: u32, class: rask_types::TaskClass) {
-        let lanes = &mut self.lanes;
-        let id = self.classes.intern(class, |class| Scheduler::lane_for(lanes, class));
+        let is_amount = |amount: f64| amount.is_finite() && amount >= 0.0;
+        if !class.resources.iter().all(|(_, amount)| is_amount(*amount)) {
+            return self.refuse_client(client, "an amount of a resource is negative or not a number");
+        }
+        let id = self.intern_class(class);
         if let Some(entry) = self.clients.get_mut(client.0) {
             entry.classes.insert(number, id);
         }
@@ -83,28 +86,32 @@ impl Scheduler {
         let Ok(key) = Key::from_canonical(key) else {
             return self.refuse_client(client, "a key is not canonical");
         };
+        if self.has_future_in(client, future, 1) {
+            return self.refuse_client(client, NUMBER_IN_USE);
+        }
         match self.find(&key) {
-            Some(task) => {
-                if self.tasks[task].state == TaskState::Released {
-                    self.tasks[task].wants.push(Want { client, future });
-                    if let Some(entry) = self.clients.get_mut(client.0) {
-                        entry.futures.insert(future, task);
-                    }
-                    self.activate(task, Cause::NeededAgain);
-                } else {
-                    self.add_want(client, future, task);
-                }
-            }
+            Some(task) => self.want_known(client, future, task),
             None => {
                 let reason = format!(
                     "no task here has the key {key}: it was never submitted, or is already forgotten"
                 );
-                self.tell_client(
-                    client,
-                    SchedulerToClient::Cancelled { futures: vec![future], lost: true, reason },
-                );
+                if let Some(entry) = self.clients.get_mut(client.0) {
+                    entry.outbox.push_cancelled(future, true, &reason);
+                }
             }
         }
+    }
+
+    /// A client holds a future for a task that exists, whatever becomes of it; one that is not under way will be.
+    pub(crate) fn want_known(&mut self, client: ClientId, future: FutureId, task: TaskId) {
+        self.add_want(client, future, task);
+        self.activate(task, Cause::NeededAgain);
+        self.settle(task, Cause::NotNeeded);
+    }
+
+    /// One of `n` numbers from `first` on is in use, or beyond what a number can be.
+    pub(crate) fn has_future_in(&self, client: ClientId, first: FutureId, n: u64) -> bool {
+        self.clients.get(client.0).is_some_and(|entry| entry.futures.any_in(first, n))
     }
 
     fn tasks_of(&self, client: ClientId, futures: &[FutureId]) -> Vec<TaskId> {
@@ -120,7 +127,7 @@ impl Scheduler {
     fn on_fire_and_forget(&mut self, client: ClientId, futures: &[FutureId]) {
         for task in self.tasks_of(client, futures) {
             let state = self.tasks[task].state;
-            if state.is_active() || matches!(state, TaskState::Released | TaskState::Arriving { .. }) {
+            if state.is_active() || matches!(state, TaskState::Arriving { .. }) {
                 self.tasks[task].fire_and_forget = true;
             }
         }
@@ -128,22 +135,19 @@ impl Scheduler {
 
     /// A client's connection ended, or it said good-bye: what only it wanted is given up.
     pub(crate) fn on_client_gone(&mut self, client: ClientId) {
-        let Some(entry) = self.clients.get_mut(client.0) else { return };
-        if std::mem::replace(&mut entry.closing, true) && entry.futures.len() == 0 {
-            self.clients.remove(client.0);
-            return;
-        }
+        let Some(entry) = self.clients.get(client.0) else { return };
         let session = entry.session;
         let open: Vec<u32> = entry.open_graphs.keys().copied().collect();
         for graph in open {
             self.close_graph(client, graph);
         }
-        let Some(entry) = self.clients.get_mut(client.0) else { return };
-        let futures = entry.futures.all();
-        for &(future, task) in &futures {
+        let futures = self.clients.get(client.0).map(|entry| entry.futures.all()).unwrap_or_default();
+        for (future, task) in futures {
             // Others may go on holding an impure task: its key no longer says where to find it.
             let is_own = self.tasks[task].token >> 64 == u128::from(session);
-            if self.tasks[task].key_source == KeySource::Session && is_own && self.tasks[task].wants.len() > 1
+            if self.tasks[task].key_source == KeySource::Session
+                && is_own
+                && self.tasks[task].wants.by_another_than(client)
             {
                 self.index_session_key(task);
             }
@@ -151,6 +155,10 @@ impl Scheduler {
                 entry.futures.remove(future);
             }
             self.drop_want(task, Want { client, future });
+            let task_now = &self.tasks[task];
+            if matches!(task_now.state, TaskState::Arriving { .. }) && task_now.owner == client {
+                self.lose_forever(task);
+            }
         }
         self.clients.remove(client.0);
     }
@@ -159,8 +167,10 @@ impl Scheduler {
     fn index_session_key(&mut self, id: TaskId) {
         let task = &mut self.tasks[id];
         let key = rask_types::KeyId(task.token ^ self.classes[task.class].prefix_hash);
-        task.key_source = KeySource::Token;
-        self.by_key.insert(key, id);
+        if task.maker != Maker::Nobody && !self.by_key.contains_key(&key) {
+            task.key_source = KeySource::Token;
+            self.by_key.insert(key, id);
+        }
     }
 
     /// A client does not keep to the protocol: it is sent away, and nobody else notices.
@@ -177,8 +187,8 @@ impl Scheduler {
         let mut summary = WorkerSummary::default();
         for (_, worker) in self.workers.iter().filter(|(_, worker)| worker.is_here()) {
             summary.n_workers += 1;
-            summary.n_threads += worker.description.nthreads;
-            summary.memory_bytes += worker.description.memory_limit_bytes;
+            summary.n_threads = summary.n_threads.saturating_add(worker.description.nthreads);
+            summary.memory_bytes = summary.memory_bytes.saturating_add(worker.description.memory_limit_bytes);
             summary.runtimes.push(worker.description.runtime.clone());
             summary.versions.push(worker.description.version.clone());
         }
@@ -189,8 +199,9 @@ impl Scheduler {
         summary
     }
 
-    /// Workers came or went: every client is told.
+    /// Workers came or went: every client is told, and lanes may be served by others.
     pub(crate) fn workers_changed(&mut self) {
+        self.lanes_version += 1;
         let summary = self.worker_summary();
         for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.registered) {
             client.outbox.push(SchedulerToClient::WorkersChanged(summary.clone()));
@@ -201,16 +212,6 @@ impl Scheduler {
     pub(crate) fn notify_clients(&mut self, topic: &str, text: &str) {
         for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.registered) {
             client.outbox.push(SchedulerToClient::Notice { topic: topic.to_owned(), text: text.to_owned() });
-        }
-    }
-
-    /// The payload of a value that the scheduler keeps.
-    pub(crate) fn inline_payload(&self, id: TaskId) -> Option<Payload> {
-        match self.tasks[id].state {
-            TaskState::Memory { inline: Some(value) } => {
-                Some(Payload::from_head(bytes::Bytes::copy_from_slice(self.values.get(value))))
-            }
-            _ => None,
         }
     }
 }

@@ -1,17 +1,24 @@
 //! What nobody needs is given up: tasks on their way are taken back, values dropped, and tasks forgotten that no other
 //! task could ever ask for again.
 
-use rask_types::msg::SchedulerToClient;
+use hashbrown::HashSet;
 use rask_types::{ClientId, FutureId, RunId, TaskId, WorkerId};
+use smallvec::SmallVec;
 
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
-use crate::task::{TaskState, Want};
+use crate::task::{Maker, TaskState};
+use crate::want::Want;
+use crate::worker::Owed;
+
+/// Tasks to look at, mostly few.
+type Stack = SmallVec<[TaskId; 8]>;
 
 impl Scheduler {
     /// Gives up a task that is not needed, and whatever is not needed in consequence. Needed tasks are left alone.
     pub(crate) fn settle(&mut self, start: TaskId, cause: Cause) {
-        let mut stack = vec![start];
+        let mut stack: Stack = SmallVec::new();
+        stack.push(start);
         while let Some(id) = stack.pop() {
             if self.tasks[id].state == TaskState::Free || self.tasks[id].is_needed() {
                 continue;
@@ -23,9 +30,11 @@ impl Scheduler {
             if let TaskState::Erred(error) = self.tasks[id].state {
                 self.errors.release(error);
             }
-            for held in self.holds.remove(&id).unwrap_or_default() {
-                self.tasks[held].holders -= 1;
-                stack.push(held);
+            if !self.holds.is_empty() {
+                for held in self.holds.remove(&id).unwrap_or_default() {
+                    self.tasks[held].holders -= 1;
+                    stack.push(held);
+                }
             }
             for dependency in self.remove_task(id) {
                 self.tasks.unlink(dependency);
@@ -35,7 +44,7 @@ impl Scheduler {
     }
 
     /// Takes an active task back, or drops a value; the task is then released (or still erred).
-    fn give_up_value_or_run(&mut self, id: TaskId, cause: Cause, stack: &mut Vec<TaskId>) {
+    fn give_up_value_or_run(&mut self, id: TaskId, cause: Cause, stack: &mut Stack) {
         match self.tasks[id].state {
             TaskState::Memory { .. } => self.drop_value(id, cause),
             TaskState::Arriving { .. } => {
@@ -46,7 +55,7 @@ impl Scheduler {
                 match state {
                     TaskState::Queued => self.leave_queue(id),
                     TaskState::Processing { worker, estimate_ns, seceded } => {
-                        self.take_back(worker, self.tasks.run(id), if seceded { 0 } else { estimate_ns });
+                        self.take_back(worker, self.tasks.run(id), estimate_ns, seceded);
                     }
                     _ => {}
                 }
@@ -62,9 +71,12 @@ impl Scheduler {
     }
 
     /// A worker need not run this any more. It will still answer for it, and counts as busy until then.
-    fn take_back(&mut self, worker: WorkerId, run: RunId, estimate_ns: u32) {
+    fn take_back(&mut self, worker: WorkerId, run: RunId, estimate_ns: u32, seceded: bool) {
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        entry.occupancy_ns = entry.occupancy_ns.saturating_sub(u64::from(estimate_ns));
+        if !seceded {
+            entry.occupancy_ns -= u64::from(estimate_ns);
+        }
+        entry.owed.insert(run, Owed { seceded });
         if entry.is_here() {
             entry.outbox.push_retract(run, true);
         }
@@ -77,16 +89,25 @@ impl Scheduler {
             self.values.remove(value);
         }
         let run = self.tasks.run(id);
-        let nbytes = self.tasks[id].nbytes;
-        for worker in std::mem::take(&mut self.tasks[id].replicas) {
-            let Some(entry) = self.workers.get_mut(worker.0) else { continue };
-            entry.replicas -= 1;
-            entry.nbytes -= nbytes;
-            self.tell_to_free(worker, run);
+        if let Some(kept) = self.tasks[id].kept.take() {
+            for &worker in &kept.replicas {
+                self.count_replica_off(worker, run, kept.nbytes);
+                self.tell_to_free(worker, run);
+            }
         }
         // The next run is another value: whoever still names the old one must not be served the new.
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.set_state(id, TaskState::Released, cause);
+    }
+
+    /// A worker has one value less.
+    pub(crate) fn count_replica_off(&mut self, worker: WorkerId, run: RunId, nbytes: u64) {
+        let Some(entry) = self.workers.get_mut(worker.0) else { return };
+        entry.replicas -= 1;
+        entry.nbytes = entry.nbytes.wrapping_sub(nbytes);
+        if !entry.moving.is_empty() {
+            entry.moving.remove(&run);
+        }
     }
 
     /// Tells a worker to drop a value.
@@ -108,11 +129,9 @@ impl Scheduler {
 
     /// A future is gone, its page entry already removed.
     pub(crate) fn drop_want(&mut self, id: TaskId, want: Want) {
-        let wants = &mut self.tasks[id].wants;
-        if let Some(position) = wants.iter().position(|known| *known == want) {
-            wants.swap_remove(position);
-        }
-        if !self.tasks[id].is_needed() {
+        let task = &mut self.tasks[id];
+        task.wants.remove(want);
+        if !task.is_needed() {
             self.settle(id, Cause::NotNeeded);
         }
     }
@@ -121,14 +140,16 @@ impl Scheduler {
     pub(crate) fn on_cancel(&mut self, client: ClientId, futures: &[FutureId], force: bool, reason: &str) {
         let Some(entry) = self.clients.get(client.0) else { return };
         let mut stack: Vec<TaskId> = futures.iter().filter_map(|&future| entry.futures.get(future)).collect();
+        // In the order in which they were named.
+        stack.reverse();
+        let mut seen: HashSet<TaskId> = HashSet::new();
         let mut cancelled = Vec::new();
         while let Some(id) = stack.pop() {
-            if cancelled.contains(&id) {
+            if !seen.insert(id) {
                 continue;
             }
             cancelled.push(id);
-            for i in 0..self.tasks[id].dependents.len() {
-                let entry = self.tasks[id].dependents[i];
+            for &entry in &self.tasks[id].dependents {
                 if let Some(dependent) = self.tasks.dependent(entry)
                     && self.tasks[dependent].state.is_active()
                 {
@@ -136,23 +157,23 @@ impl Scheduler {
                 }
             }
         }
-        // Dependents were found after what they depend on; give those up first that nothing else waits for.
-        for &id in cancelled.iter().rev() {
+        for &id in &cancelled {
             self.cancel_one(id, client, force, reason);
+        }
+        for &id in &cancelled {
+            self.settle(id, Cause::Cancelled);
         }
     }
 
     fn cancel_one(&mut self, id: TaskId, client: ClientId, force: bool, reason: &str) {
-        if self.tasks[id].state == TaskState::Free {
-            return;
+        let task = &mut self.tasks[id];
+        if force || task.owner == client {
+            task.fire_and_forget = false;
         }
-        self.tasks[id].fire_and_forget = false;
-        let wants = self.tasks[id].wants.clone();
-        for want in wants.iter().filter(|want| force || want.client == client) {
-            self.cancel_want(id, *want, false, reason);
-        }
-        if self.tasks[id].state != TaskState::Free && !self.tasks[id].is_needed() {
-            self.settle(id, Cause::Cancelled);
+        for want in task.wants.all() {
+            if force || want.client == client {
+                self.cancel_want(id, want, false, reason);
+            }
         }
     }
 
@@ -160,13 +181,9 @@ impl Scheduler {
     pub(crate) fn cancel_want(&mut self, id: TaskId, want: Want, lost: bool, reason: &str) {
         if let Some(entry) = self.clients.get_mut(want.client.0) {
             entry.futures.remove(want.future);
-            let futures = vec![want.future];
-            entry.outbox.push(SchedulerToClient::Cancelled { futures, lost, reason: reason.to_owned() });
+            entry.outbox.push_cancelled(want.future, lost, reason);
         }
-        let wants = &mut self.tasks[id].wants;
-        if let Some(position) = wants.iter().position(|known| *known == want) {
-            wants.swap_remove(position);
-        }
+        self.tasks[id].wants.remove(want);
     }
 
     /// Erred tasks are to run again, and the erred tasks below them that are to blame.
@@ -175,13 +192,13 @@ impl Scheduler {
         let mut again = Vec::new();
         while let Some(id) = stack.pop() {
             let TaskState::Erred(error) = self.tasks[id].state else { continue };
+            if self.tasks[id].maker != Maker::Worker {
+                continue;
+            }
             self.errors.release(error);
-            self.tasks[id].retries_used = 0;
-            self.tasks[id].deaths = 0;
-            self.deaths.remove(&id);
+            self.forget_troubles(id);
             self.set_state(id, TaskState::Released, Cause::Retried);
-            for i in 0..self.tasks[id].wants.len() {
-                let want = self.tasks[id].wants[i];
+            for want in self.tasks[id].wants.all() {
                 if let Some(client) = self.clients.get_mut(want.client.0) {
                     client.outbox.push_pending(want.future);
                 }
@@ -189,10 +206,11 @@ impl Scheduler {
             again.push(id);
             stack.extend(self.tasks[id].dependencies.iter().copied());
         }
-        for id in again {
-            if self.tasks[id].state == TaskState::Released && self.tasks[id].is_needed() {
-                self.activate(id, Cause::Retried);
-            }
+        for &id in &again {
+            self.activate(id, Cause::Retried);
+        }
+        for &id in &again {
+            self.settle(id, Cause::NotNeeded);
         }
     }
 }

@@ -67,49 +67,83 @@ impl Cause {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transition {
     pub(crate) at: Tick,
-    pub(crate) task: TaskId,
-    pub(crate) birth: u32,
-    /// The task's entry before this one, counted from the ring's beginning of time (mod 2^32).
-    previous: u32,
-    pub(crate) to: &'static str,
     pub(crate) cause: Cause,
+    /// This entry's number: entries are counted modulo 2^32, and an entry lies in the ring where its number says.
+    number: u32,
+    /// The number of the task's entry before this one.
+    previous: u32,
+    task: TaskId,
+    birth: u32,
+    pub(crate) to: Station,
+}
+
+/// The state that a task came to, without its data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Station {
+    Released,
+    Waiting,
+    Queued,
+    Processing,
+    Memory,
+    Erred,
+    Forgotten,
+}
+
+impl Station {
+    /// Dask's word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Station::Released => "released",
+            Station::Waiting => "waiting",
+            Station::Queued => "queued",
+            Station::Processing => "processing",
+            Station::Memory => "memory",
+            Station::Erred => "erred",
+            Station::Forgotten => "forgotten",
+        }
+    }
 }
 
 /// The ring.
 #[derive(Debug)]
 pub(crate) struct Story {
     ring: Vec<Transition>,
-    capacity: usize,
-    /// Entries ever written.
-    written: u32,
+    /// A power of two less one, so that numbers may overflow without a gap; `None` if nothing is to be remembered.
+    mask: Option<u32>,
+    /// The number of the next entry.
+    next: u32,
 }
 
 /// A task without entries.
 pub(crate) const NO_STORY: u32 = u32::MAX;
 
 impl Story {
+    /// A ring of `capacity` entries, rounded up to a power of two.
     pub(crate) fn new(capacity: usize) -> Story {
-        Story { ring: Vec::new(), capacity, written: 0 }
+        let rounded = capacity.min(1 << 30).next_power_of_two() as u32;
+        Story { ring: Vec::new(), mask: (capacity > 0).then_some(rounded - 1), next: 0 }
     }
 
     /// Writes an entry; `previous` is what the last call for this task returned, which this call's answer replaces.
+    #[inline]
     pub(crate) fn record(
         &mut self,
         at: Tick,
         (task, birth): (TaskId, u32),
         previous: u32,
-        to: &'static str,
+        to: Station,
         cause: Cause,
     ) -> u32 {
-        let transition = Transition { at, task, birth, previous, to, cause };
-        let number = self.written;
-        if self.ring.len() < self.capacity {
-            self.ring.push(transition);
-        } else {
-            self.ring[number as usize % self.capacity] = transition;
+        let Some(mask) = self.mask else { return NO_STORY };
+        let number = self.next;
+        let transition = Transition { at, cause, number, previous, task, birth, to };
+        match self.ring.get_mut((number & mask) as usize) {
+            Some(slot) => *slot = transition,
+            None => self.ring.push(transition),
         }
-        // Numbers skip the one that means "none".
-        self.written = if self.written == NO_STORY - 1 { 0 } else { self.written + 1 };
+        // The number that means "none" is passed over; its slot in the ring keeps an old entry one round longer.
+        self.next = if number == NO_STORY - 1 { 0 } else { number + 1 };
         number
     }
 
@@ -117,21 +151,19 @@ impl Story {
     pub(crate) fn of(&self, task: TaskId, birth: u32, last: u32) -> Vec<Transition> {
         let mut entries = Vec::new();
         let mut number = last;
-        while number != NO_STORY && entries.len() < self.capacity {
-            let Some(entry) = self.ring.get(number as usize % self.capacity) else { break };
-            if entry.task != task || entry.birth != birth {
-                break;
-            }
+        while let Some(entry) = self.entry(number)
+            && (entry.task, entry.birth) == (task, birth)
+        {
             entries.push(*entry);
-            if entry.previous == number {
-                break;
-            }
             number = entry.previous;
         }
         entries.reverse();
-        // An overwritten slot may hold a later entry of the same task: cut where time would run backwards.
-        let cut = entries.windows(2).rposition(|pair| pair[0].at > pair[1].at).map_or(0, |i| i + 1);
-        entries.split_off(cut)
+        entries
+    }
+
+    fn entry(&self, number: u32) -> Option<&Transition> {
+        let entry = self.ring.get((number & self.mask?) as usize)?;
+        (entry.number == number && number != NO_STORY).then_some(entry)
     }
 }
 
@@ -139,23 +171,57 @@ impl Story {
 mod tests {
     use super::*;
 
+    fn stations(story: &Story, (task, birth): (TaskId, u32), last: u32) -> Vec<Station> {
+        story.of(task, birth, last).iter().map(|entry| entry.to).collect()
+    }
+
     #[test]
     fn each_task_has_its_own_story_until_it_is_overwritten() {
         let mut story = Story::new(4);
         let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
-        let a1 = story.record(Tick(1), a, NO_STORY, "waiting", Cause::Submitted);
-        let b1 = story.record(Tick(2), b, NO_STORY, "queued", Cause::Submitted);
-        let a2 = story.record(Tick(3), a, a1, "queued", Cause::DependenciesReady);
-        let states = |story: &Story, (task, birth), last| -> Vec<_> {
-            story.of(task, birth, last).iter().map(|entry| entry.to).collect()
-        };
-        assert_eq!(states(&story, a, a2), ["waiting", "queued"]);
-        assert_eq!(states(&story, b, b1), ["queued"]);
+        let a1 = story.record(Tick(1), a, NO_STORY, Station::Waiting, Cause::Submitted);
+        let b1 = story.record(Tick(1), b, NO_STORY, Station::Queued, Cause::Submitted);
+        let a2 = story.record(Tick(1), a, a1, Station::Queued, Cause::DependenciesReady);
+        assert_eq!(stations(&story, a, a2), [Station::Waiting, Station::Queued]);
+        assert_eq!(stations(&story, b, b1), [Station::Queued]);
         let mut last = b1;
-        for tick in 4..8 {
-            last = story.record(Tick(tick), b, last, "processing", Cause::Submitted);
+        for _ in 0..4 {
+            last = story.record(Tick(1), b, last, Station::Processing, Cause::Submitted);
         }
-        assert_eq!(states(&story, a, a2), [""; 0]);
-        assert_eq!(states(&story, b, last).len(), 4);
+        assert_eq!(stations(&story, a, a2), []);
+        assert_eq!(stations(&story, b, last), [Station::Processing; 4]);
+    }
+
+    #[test]
+    fn numbers_overflow_without_mixing_stories_up() {
+        let mut story = Story::new(8);
+        let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
+        let old = story.record(Tick(0), b, NO_STORY, Station::Waiting, Cause::Submitted);
+        for _ in 0..7 {
+            story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
+        }
+        story.next = NO_STORY - 3;
+        let mut last = NO_STORY;
+        for station in [Station::Waiting, Station::Queued, Station::Processing, Station::Memory] {
+            last = story.record(Tick(0), a, last, station, Cause::Submitted);
+        }
+        assert_eq!(
+            stations(&story, a, last),
+            [Station::Waiting, Station::Queued, Station::Processing, Station::Memory]
+        );
+        assert_eq!(last, 0, "the number that means none was passed over");
+        assert_eq!(
+            stations(&story, b, old),
+            [],
+            "the first entry is overwritten, though numbers begin again"
+        );
+    }
+
+    #[test]
+    fn a_story_of_no_length_remembers_nothing() {
+        let mut story = Story::new(0);
+        let a = (TaskId(1), 1);
+        let last = story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
+        assert_eq!(stations(&story, a, last), []);
     }
 }

@@ -1,11 +1,14 @@
 //! A task as the scheduler knows it, and the slots tasks live in.
 
-use rask_types::{ClassId, ClientId, FutureId, RunId, TaskId, TypeId, WorkerId};
+use rask_types::{ClassId, ClientId, RunId, TaskId, TypeId, WorkerId};
 use smallvec::SmallVec;
 
 use crate::args::ArgsRef;
 use crate::errors::ErrorId;
+use crate::lane::Entry;
+use crate::story::{NO_STORY, Station};
 use crate::values::ValueId;
+use crate::want::Wanted;
 
 /// Where a task stands. The names are Dask's; a forgotten task's slot is `Free`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,17 +32,23 @@ pub(crate) enum TaskState {
 }
 
 impl TaskState {
+    /// The state without its data.
+    #[inline]
+    pub(crate) fn station(self) -> Station {
+        match self {
+            TaskState::Free => Station::Forgotten,
+            TaskState::Released => Station::Released,
+            TaskState::Waiting { .. } | TaskState::Arriving { .. } => Station::Waiting,
+            TaskState::Queued => Station::Queued,
+            TaskState::Processing { .. } => Station::Processing,
+            TaskState::Memory { .. } => Station::Memory,
+            TaskState::Erred(_) => Station::Erred,
+        }
+    }
+
     /// Dask's word, but for `no-worker`, which is a queued task whose lane no worker serves.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            TaskState::Free => "forgotten",
-            TaskState::Released => "released",
-            TaskState::Waiting { .. } | TaskState::Arriving { .. } => "waiting",
-            TaskState::Queued => "queued",
-            TaskState::Processing { .. } => "processing",
-            TaskState::Memory { .. } => "memory",
-            TaskState::Erred(_) => "erred",
-        }
+        self.station().name()
     }
 
     /// On its way to a value: it needs its dependencies' values.
@@ -55,15 +64,8 @@ pub(crate) enum KeySource {
     Session,
     /// `token` is a content hash; in the key index.
     Token,
-    /// The user gave it; its canonical bytes are in `Tasks::names`; in the key index.
+    /// The user gave it; its canonical bytes are in `Scheduler::names`; in the key index.
     Named,
-}
-
-/// A client's hold on a task.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Want {
-    pub(crate) client: ClientId,
-    pub(crate) future: FutureId,
 }
 
 /// A task that depends on this one. Entries of forgotten tasks stay until the list is tidied; `birth` tells them apart
@@ -74,23 +76,46 @@ pub(crate) struct Dependent {
     pub(crate) birth: u32,
 }
 
-/// One task.
+/// Who can make a task's value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Maker {
+    /// A worker, by running the call.
+    Worker,
+    /// The client that scattered it.
+    Client,
+    /// Nobody: what it depends on was not known when it came. Its key leads nowhere, so that the same call may come again.
+    Nobody,
+}
+
+/// What is known of a value that is, or is to be, on workers.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Size in memory, in bytes.
+    pub(crate) nbytes: u64,
+    pub(crate) type_id: TypeId,
+    /// The workers that have it.
+    pub(crate) replicas: SmallVec<[WorkerId; 4]>,
+}
+
+/// One task. There may be millions, so what few of them have lies elsewhere: names, deaths and retries in maps of the
+/// scheduler, values on workers in a box.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) token: u128,
-    /// Place in the order of submission, which within a graph is the order to run in.
+    /// Place in the order of submission, which within a graph is the order to run in; a task submitted by another takes
+    /// that one's place.
     pub(crate) order: u64,
-    /// Size of the value in memory, in bytes; 0 until known.
-    pub(crate) nbytes: u64,
     pub(crate) args: Option<ArgsRef>,
     pub(crate) dependencies: SmallVec<[TaskId; 4]>,
     pub(crate) dependents: SmallVec<[Dependent; 2]>,
-    pub(crate) wants: SmallVec<[Want; 1]>,
-    pub(crate) replicas: SmallVec<[WorkerId; 4]>,
+    pub(crate) wants: Wanted,
+    pub(crate) kept: Option<Box<Kept>>,
     pub(crate) state: TaskState,
     pub(crate) class: ClassId,
     /// The client that submitted it first: whose share of the cluster it uses.
     pub(crate) owner: ClientId,
+    /// Which came first of tasks with equal `order` (modulo 2^32).
+    pub(crate) rank: u32,
     /// Counts the tasks that have lived in this slot.
     pub(crate) birth: u32,
     /// Counts the runs in this slot; never falls.
@@ -103,14 +128,12 @@ pub(crate) struct Task {
     pub(crate) holders: u32,
     /// Last entry in the story.
     pub(crate) story: u32,
-    pub(crate) type_id: TypeId,
-    pub(crate) retries_used: u32,
-    pub(crate) deaths: u32,
     pub(crate) key_source: KeySource,
+    pub(crate) maker: Maker,
     /// Wanted by nobody in particular until it finishes.
     pub(crate) fire_and_forget: bool,
-    /// A literal or scattered value rather than a call.
-    pub(crate) scattered: bool,
+    /// It has an entry among the scheduler's troubles.
+    pub(crate) troubled: bool,
 }
 
 impl Task {
@@ -118,33 +141,56 @@ impl Task {
         Task {
             token: 0,
             order: 0,
-            nbytes: 0,
             args: None,
             dependencies: SmallVec::new(),
             dependents: SmallVec::new(),
-            wants: SmallVec::new(),
-            replicas: SmallVec::new(),
+            wants: Wanted::default(),
+            kept: None,
             state: TaskState::Free,
             class: ClassId(0),
             owner: ClientId(0),
+            rank: 0,
             birth: 0,
             attempt: 0,
             live_dependents: 0,
             waiters: 0,
             holders: 0,
-            story: u32::MAX,
-            type_id: TypeId(0),
-            retries_used: 0,
-            deaths: 0,
+            story: NO_STORY,
             key_source: KeySource::Session,
+            maker: Maker::Worker,
             fire_and_forget: false,
-            scattered: false,
+            troubled: false,
         }
     }
 
     /// Somebody has a use for its value.
+    #[inline]
     pub(crate) fn is_needed(&self) -> bool {
-        !self.wants.is_empty() || self.waiters > 0 || self.holders > 0 || self.fire_and_forget
+        self.waiters > 0 || self.holders > 0 || self.fire_and_forget || !self.wants.is_empty()
+    }
+
+    /// The workers that have its value.
+    #[inline]
+    pub(crate) fn replicas(&self) -> &[WorkerId] {
+        self.kept.as_ref().map_or(&[], |kept| kept.replicas.as_slice())
+    }
+
+    /// Its value is in memory.
+    #[inline]
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(self.state, TaskState::Memory { .. })
+    }
+
+    /// It is in a queue, and this is its entry there.
+    #[inline]
+    pub(crate) fn is_queued_as(&self, entry: Entry) -> bool {
+        self.state == TaskState::Queued && self.attempt == entry.attempt
+    }
+
+    /// It is to run on this worker.
+    #[inline]
+    pub(crate) fn is_processing_on(&self, worker: WorkerId) -> bool {
+        matches!(self.state, TaskState::Processing { worker: at, .. } if at == worker)
     }
 }
 
@@ -184,10 +230,16 @@ impl Tasks {
         id
     }
 
-    /// Empties the slot. Birth and attempt numbers go on from where they are.
+    /// Makes room for `n` more.
+    pub(crate) fn reserve(&mut self, n: usize) {
+        self.slots.reserve(n.saturating_sub(self.free.len()));
+    }
+
+    /// Empties the slot. Birth and attempt numbers go on from where they are: a late answer to the last run must not
+    /// match the next task here.
     pub(crate) fn free(&mut self, id: TaskId) {
         let task = &mut self[id];
-        let (birth, attempt) = (task.birth, task.attempt);
+        let (birth, attempt) = (task.birth, task.attempt.wrapping_add(1));
         *task = Task { birth, attempt, ..Task::vacant() };
         self.free.push(id);
     }

@@ -11,7 +11,8 @@ use rask_types::{
 };
 
 use crate::event::NannyId;
-use crate::lane::ReadyQueue;
+use crate::known::Known;
+use crate::lane::{LaneId, LocalQueues};
 
 /// A worker's standing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +41,13 @@ impl WorkerStatus {
     }
 }
 
+/// A run that was given up and is still to be answered for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owed {
+    /// It left the thread pool.
+    pub(crate) seceded: bool,
+}
+
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct WorkerEntry {
@@ -50,31 +58,46 @@ pub(crate) struct WorkerEntry {
     pub(crate) last_seen: Tick,
     /// Runs it was given and has not answered, but for those that seceded.
     pub(crate) assigned: u32,
+    /// Runs it was given and has not answered, and that seceded.
+    pub(crate) away: u32,
     /// What those that are still wanted are expected to take together, in nanoseconds.
     pub(crate) occupancy_ns: u64,
-    /// Every run given to it, oldest first; those answered or given up are dropped when they reach the front.
+    /// Every run given to it, oldest first; those answered or given up are dropped when they reach the front, or when
+    /// they are most.
     pub(crate) given: VecDeque<RunId>,
+    /// When `given` is looked through next.
+    pub(crate) given_tidy_at: usize,
+    /// Runs it was given that nobody wants any more. With those that are processing here these are all that it has yet
+    /// to answer, so that an answer to anything else counts for nothing.
+    pub(crate) owed: HashMap<RunId, Owed>,
     /// What it said it has been executing for a while.
     pub(crate) executing: Vec<RunId>,
     /// When it last answered for a run, or was given one while it had none.
     pub(crate) last_answer: Tick,
-    /// Runs it was asked to give back.
+    /// It was asked to give runs back, and has not answered for any since.
     pub(crate) retracting: bool,
     /// Ready tasks that should run here because their inputs are here.
-    pub(crate) local: ReadyQueue,
+    pub(crate) local: LocalQueues,
+    /// The lanes it serves, as of `lanes_version`.
+    pub(crate) lanes: Vec<LaneId>,
+    pub(crate) lanes_version: u64,
     /// Abstract resources in use, parallel to `description.resources`.
     pub(crate) resources_used: Vec<f64>,
     /// Which of its unanswered runs occupy them.
     pub(crate) resources_held: BTreeMap<RunId, Vec<(usize, f64)>>,
     /// Values it keeps.
     pub(crate) replicas: u32,
-    /// Bytes of those.
+    /// Bytes of those (modulo 2^64, should a worker claim so much).
     pub(crate) nbytes: u64,
+    /// Retiring: values that nobody has been asked to take.
+    pub(crate) unmoved: Vec<RunId>,
+    /// Retiring: values that other workers were asked to take, and who.
+    pub(crate) moving: BTreeMap<RunId, WorkerId>,
     /// Its type numbers, translated.
     pub(crate) types: HashMap<TypeId, TypeId>,
-    pub(crate) known_classes: BTreeSet<ClassId>,
+    pub(crate) known_classes: Known,
     pub(crate) known_functions: BTreeSet<FunctionId>,
-    pub(crate) known_peers: BTreeSet<WorkerId>,
+    pub(crate) known_peers: Known,
     pub(crate) outbox: WorkerOutbox,
 }
 
@@ -87,20 +110,27 @@ impl WorkerEntry {
             metrics: Metrics::default(),
             last_seen: now,
             assigned: 0,
+            away: 0,
             occupancy_ns: 0,
             given: VecDeque::new(),
+            given_tidy_at: GIVEN_TIDY_MIN,
+            owed: HashMap::new(),
             executing: Vec::new(),
             last_answer: now,
             retracting: false,
-            local: ReadyQueue::default(),
+            local: LocalQueues::default(),
+            lanes: Vec::new(),
+            lanes_version: 0,
             resources_used: Vec::new(),
             resources_held: BTreeMap::new(),
             replicas: 0,
             nbytes: 0,
+            unmoved: Vec::new(),
+            moving: BTreeMap::new(),
             types: HashMap::new(),
-            known_classes: BTreeSet::new(),
+            known_classes: Known::default(),
             known_functions: BTreeSet::new(),
-            known_peers: BTreeSet::new(),
+            known_peers: Known::default(),
             outbox: WorkerOutbox::default(),
         }
     }
@@ -110,15 +140,42 @@ impl WorkerEntry {
         matches!(self.status, WorkerStatus::Running | WorkerStatus::Retiring)
     }
 
+    /// It takes work and has a thread without any.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.status == WorkerStatus::Running && self.assigned < self.description.nthreads
+    }
+
     /// Whether a restriction to `word` (an address, a name or a host) admits it.
     pub(crate) fn is_called(&self, word: &str) -> bool {
-        let bare = |address: &str| address.split_once("://").map_or(address, |(_, rest)| rest).to_owned();
-        word == self.description.address
-            || word == self.description.name
-            || word == self.description.host
-            || bare(word) == bare(&self.description.address)
+        fn bare(address: &str) -> &str {
+            address.split_once("://").map_or(address, |(_, rest)| rest)
+        }
+        let said = &self.description;
+        word == said.address || word == said.name || word == said.host || bare(word) == bare(&said.address)
+    }
+
+    /// It has one run less to answer for.
+    pub(crate) fn answered(&mut self, run: RunId, estimate_ns: u32, seceded: bool) {
+        if seceded {
+            self.away -= 1;
+        } else {
+            self.assigned -= 1;
+            self.occupancy_ns -= u64::from(estimate_ns);
+        }
+        if let Some(occupied) = self.resources_held.remove(&run) {
+            for (index, amount) in occupied {
+                self.resources_used[index] -= amount;
+            }
+            if self.resources_held.is_empty() {
+                // What is left is rounding.
+                self.resources_used.fill(0.0);
+            }
+        }
     }
 }
+
+/// `WorkerEntry::given` is not looked through before it is this long.
+pub(crate) const GIVEN_TIDY_MIN: usize = 256;
 
 /// What is to be said to a worker, in order; neighbouring runs share columns.
 #[derive(Debug, Default)]
@@ -128,6 +185,8 @@ pub(crate) struct WorkerOutbox {
     blob: Vec<u8>,
     /// Small dependency values already in the open columns.
     value_index: HashMap<TaskId, u32>,
+    /// Bytes of those.
+    values_bytes: usize,
 }
 
 /// One run to append to a worker's columns.
@@ -142,7 +201,7 @@ pub(crate) struct NewRun<'a> {
     pub(crate) keep_inline: bool,
 }
 
-/// Columns are closed beyond this many bytes of arguments, so that no message grows without bound.
+/// Columns are closed beyond this many bytes of arguments and values, so that no message grows without bound.
 const BLOB_BYTES_MAX: usize = 4 << 20;
 
 impl WorkerOutbox {
@@ -173,7 +232,7 @@ impl WorkerOutbox {
 
     /// Begins a run in the columns; its dependencies follow by `push_dep_…`, then `end_run`.
     pub(crate) fn begin_run(&mut self, new: &NewRun<'_>) {
-        let full = self.blob.len() + new.head.len() > BLOB_BYTES_MAX;
+        let full = self.blob.len() + self.values_bytes + new.head.len() > BLOB_BYTES_MAX;
         if !self.compute.is_empty() && (full || self.compute.keep_inline != new.keep_inline) {
             self.close_columns();
         }
@@ -200,7 +259,9 @@ impl WorkerOutbox {
     /// A dependency of the run begun last, by value.
     pub(crate) fn push_dep_inline(&mut self, dependency: TaskId, value: &[u8]) {
         let values = &mut self.compute.values;
+        let values_bytes = &mut self.values_bytes;
         let index = *self.value_index.entry(dependency).or_insert_with(|| {
+            *values_bytes += value.len();
             values.push(Payload::from_head(Bytes::copy_from_slice(value)));
             values.len() as u32 - 1
         });
@@ -222,6 +283,7 @@ impl WorkerOutbox {
             let mut compute = std::mem::take(&mut self.compute);
             compute.args = ArgsColumn { blob: std::mem::take(&mut self.blob).into(), ..compute.args };
             self.value_index.clear();
+            self.values_bytes = 0;
             self.messages.push(SchedulerToWorker::Compute(compute));
         }
     }
