@@ -12,6 +12,9 @@
 //! * [`io`]: what a driver may do.
 //! * [`reactor`]: the loop and its handle.
 //!
+//! Inside, `link` is what the reactor keeps of a link, and the rooms of `io` are the steps of its life; `stream`, `listener` and
+//! `dns` deal with the system, `wake` with other threads, `timers` and `alarm` with time.
+//!
 //! ```
 //! use rask_comm::{Acceptance, Address, CloseReason, Driver, Io, LinkId, PeerInfo, Reactor, Tick};
 //! use rask_types::msg::Message;

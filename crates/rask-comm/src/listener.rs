@@ -104,7 +104,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !metadata.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is in the way"));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    // Without waiting: a listener that is too busy to answer is a listener.
+    match Stream::connect_unix(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "someone listens there already")),
     }

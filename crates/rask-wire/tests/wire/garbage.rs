@@ -28,7 +28,7 @@ fn frame_around(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn garbage_is_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200), family in 0_usize..8) {
@@ -52,7 +52,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn one_wrong_byte_never_panics(message in strategies::message(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {

@@ -72,7 +72,7 @@ fn a_short_value_does_not_keep_a_long_body_alive() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn any_sequence_of_partial_writes_sends_the_same_bytes(

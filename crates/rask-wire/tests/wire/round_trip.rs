@@ -8,7 +8,7 @@ use rask_wire::{Decoder, Family, Outgoing, encode};
 use super::{decode_all, frame_of, strategies};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn messages_come_back(message in strategies::message()) {
@@ -18,7 +18,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn messages_come_back_in_pieces(
@@ -76,7 +76,7 @@ proptest! {
 fn the_strategies_make_every_kind_of_message() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut kinds = std::collections::BTreeSet::new();
-    for _ in 0..6000 {
+    for _ in 0..3000 {
         let message: Message = strategies::message().new_tree(&mut runner).expect("a message").current();
         kinds.insert(frame_of(&message)[8]);
     }
