@@ -1,5 +1,5 @@
 //! What the core costs per run without dependencies, in messages of a thousand.
-//! `cargo run --release -p rask-worker-core --example ns_per_run`
+//! `cargo run --release -p rask-worker-core --example worker_core_ns_per_run`
 
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What a run that does nothing costs through the driver: a scheduler that only sends and counts, in another reactor of this
 //! process, and a runner of one or two threads.
 //!
-//! `cargo run --release -p rask-worker --example ns_per_run [memory|tcp|unix] [threads]`
+//! `cargo run --release -p rask-worker --example worker_ns_per_run [memory|tcp|unix] [threads]`
 
 use std::time::{Duration, Instant};
 
