@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items):
 
 
 class Gate:
-    """A file for which tasks wait (see `tasks.behind`), so that a test decides when they end and nothing sleeps."""
+    """A file for which tasks wait (see `tasks.behind`), so that a test decides when they end and nothing
+    sleeps."""
 
     def __init__(self, path):
         self.file = path

@@ -1,7 +1,8 @@
 """The names under test, and whose they are.
 
-Every test here speaks of `rask`. With `RASK_TEST_PEER=dask` in the environment the same tests speak of Dask, whose behaviour
-is what they claim to describe; a test that fails there is a wrong test. What rask promises beyond Dask is marked `rask_only`.
+Every test here speaks of `rask`. With `RASK_TEST_PEER=dask` in the environment the same tests speak of Dask,
+whose behaviour is what they claim to describe; a test that fails there is a wrong test. What rask promises
+beyond Dask is marked `rask_only`.
 
     RASK_TEST_PEER=dask python -m pytest python/tests/e2e
 """
@@ -68,3 +69,13 @@ def until(condition, timeout_s: float = 5.0, step_s: float = 0.01):
             return value
         assert time.monotonic() < deadline, f"still false after {timeout_s} s"
         time.sleep(step_s)
+
+
+def quickest(run, times: int = 3) -> float:
+    """Seconds of the quickest of a few runs: during any one of them the machine may be busy otherwise."""
+    best = float("inf")
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - start)
+    return best

@@ -11,7 +11,8 @@ from .peer import PEER
 
 
 def text(body):
-    """The program's text: under test whichever package is, and guarded as Dask wants it (rask needs no guard)."""
+    """The program's text: under test whichever package is, and guarded as Dask wants it (rask needs no
+    guard)."""
     body = textwrap.dedent(body).strip("\n")
     imports = f"""
 import os, sys, time
@@ -19,7 +20,12 @@ import {PEER} as rask
 from {PEER} import delayed
 from {PEER}.distributed import Client, wait, get_worker
 """
-    return imports + "\ndef main():\n" + textwrap.indent(body, "    ") + '\n\nif __name__ == "__main__":\n    main()\n'
+    return (
+        imports
+        + "\ndef main():\n"
+        + textwrap.indent(body, "    ")
+        + '\n\nif __name__ == "__main__":\n    main()\n'
+    )
 
 
 def start(path, body, **kwargs):

@@ -54,7 +54,7 @@ def test_errors_are_yielded(client):
 
 def test_with_results(finished):
     pairs = dict(as_completed(finished, with_results=True))
-    assert pairs == dict(zip(finished, [1, 2, 3]))
+    assert pairs == dict(zip(finished, [1, 2, 3], strict=True))
 
 
 def test_with_results_raises_errors(client):

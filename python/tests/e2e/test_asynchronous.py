@@ -7,19 +7,32 @@ import functools
 
 import pytest
 
-from .peer import CancelledError, Client, ClosedClientError, as_completed, compute, delayed, persist, rask_only, wait
+from .peer import (
+    CancelledError,
+    Client,
+    ClosedClientError,
+    as_completed,
+    compute,
+    delayed,
+    persist,
+    rask_only,
+    wait,
+)
 from .tasks import add, behind, div, inc, note, notes, pid, same, slow
 
 SECONDS_MAX = 25
 
 
 def in_a_loop(test):
-    """Run an `async def` test in a loop of its own, with a client of an in-process cluster as its first argument."""
+    """Run an `async def` test in a loop of its own, with a client of an in-process cluster as its first
+    argument."""
 
     @functools.wraps(test)
     def run(tmp_path):
         async def body():
-            async with Client(asynchronous=True, processes=False, n_workers=1, threads_per_worker=2, **QUIET) as client:
+            async with Client(
+                asynchronous=True, processes=False, n_workers=1, threads_per_worker=2, **QUIET
+            ) as client:
                 await asyncio.wait_for(test(client, tmp_path), SECONDS_MAX)
 
         asyncio.run(body())
@@ -191,7 +204,7 @@ async def test_awaiting_a_delayed_persists_it(client, tmp_path):
 async def test_blocking_compute_is_refused(client, tmp_path):
     x = delayed(inc)(1)
     for call in (x.compute, x.persist, lambda: compute(x), lambda: persist(x)):
-        with pytest.raises(RuntimeError, match="[Aa]sync"):
+        with pytest.raises(RuntimeError, match=r"[Aa]sync"):
             call()
 
 

@@ -61,7 +61,10 @@ def test_wait_for_a_cancelled_future(client, held):
 def test_as_completed_yields_a_cancelled_future(client, held):
     held.cancel()
     two = client.submit(inc, 1)
-    assert {f.key: f.status for f in as_completed([two, held])} == {two.key: "finished", held.key: "cancelled"}
+    assert {f.key: f.status for f in as_completed([two, held])} == {
+        two.key: "finished",
+        held.key: "cancelled",
+    }
 
 
 def test_every_future_of_the_key_is_cancelled(client, gate):
@@ -97,8 +100,8 @@ def test_an_equal_call_after_a_cancelled_one_runs(client):
 
 @rask_only
 def test_an_equal_call_right_after_a_cancelled_one_runs(client, note_path):
-    """The cancellation is still on its way when the equal call is submitted: it must not take the new call with it.
-    (In Dask it can: the second future is cancelled too.)"""
+    """The cancellation is still on its way when the equal call is submitted: it must not take the new call
+    with it. (In Dask it can: the second future is cancelled too.)"""
     for run in range(1, 21):
         client.submit(note, note_path, "ran").cancel()
         assert client.submit(note, note_path, "ran").result(timeout=10) == "ran"

@@ -132,7 +132,7 @@ def test_the_default_client(shared_cluster):
 
 def test_no_client():
     for find in (default_client, Client.current, get_client):
-        with pytest.raises(ValueError, match="[Cc]lient"):
+        with pytest.raises(ValueError, match=r"[Cc]lient"):
             find()
 
 
@@ -188,8 +188,8 @@ def test_restart(fresh_client):
 
 @rask_only
 def test_restart_in_the_middle_of_work(fresh_client, gate):
-    """Tasks run on both workers and more wait; after the restart nothing of it is left and new work runs. (Dask waits five
-    seconds for the running tasks, and now and then keeps some of them afterwards.)"""
+    """Tasks run on both workers and more wait; after the restart nothing of it is left and new work runs.
+    (Dask waits five seconds for the running tasks, and now and then keeps some of them afterwards.)"""
     futures = [fresh_client.submit(behind, gate.path, pure=False) for _ in range(6)]
     until(lambda: any(fresh_client.processing().values()))
     fresh_client.restart()

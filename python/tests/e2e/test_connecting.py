@@ -1,4 +1,5 @@
-"""Addresses that lead nowhere, and arguments that make no sense: errors of the right type, in bounded time."""
+"""Addresses that lead nowhere, and arguments that make no sense: errors of the right type, in bounded
+time."""
 
 from __future__ import annotations
 
@@ -83,8 +84,8 @@ def test_a_failed_client_is_not_the_default(closed_port):
 
 @rask_only
 def test_a_server_that_is_no_scheduler():
-    """Something else answers on the port, as a web server would: a bounded error, not a hang. (Dask takes the answer's first
-    bytes for a length, and tries to allocate that many.)"""
+    """Something else answers on the port, as a web server would: a bounded error, not a hang. (Dask takes
+    the answer's first bytes for a length, and tries to allocate that many.)"""
     import threading
 
     with socket.socket() as listener:
@@ -112,17 +113,21 @@ def test_the_scheduler_survives_garbage():
     from .peer import LocalCluster
     from .tasks import inc
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", protocol="tcp://", dashboard_address=":0") as c:
-        with Client(c) as client:
-            host, port = c.scheduler_address.split("//")[1].rsplit(":", 1)
-            for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 4096, b"\xff" * 65536, b"x"):
-                with socket.create_connection((host, int(port)), timeout=5) as s:
-                    s.sendall(garbage)
-                    s.shutdown(socket.SHUT_WR)
-                    s.settimeout(10)
-                    try:
-                        while s.recv(4096):
-                            pass
-                    except ConnectionResetError:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, host="127.0.0.1", protocol="tcp://", dashboard_address=":0"
+        ) as c,
+        Client(c) as client,
+    ):
+        host, port = c.scheduler_address.split("//")[1].rsplit(":", 1)
+        for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 4096, b"\xff" * 65536, b"x"):
+            with socket.create_connection((host, int(port)), timeout=5) as s:
+                s.sendall(garbage)
+                s.shutdown(socket.SHUT_WR)
+                s.settimeout(10)
+                try:
+                    while s.recv(4096):
                         pass
-                assert client.submit(inc, 1, pure=False).result(timeout=10) == 2
+                except ConnectionResetError:
+                    pass
+            assert client.submit(inc, 1, pure=False).result(timeout=10) == 2

@@ -119,10 +119,10 @@ def test_leading_underscores_are_no_tasks(name):
 
 def test_no_truth():
     x = delayed(inc)(1)
-    with pytest.raises(TypeError, match="[Tt]ruth"):
+    with pytest.raises(TypeError, match=r"[Tt]ruth"):
         bool(x)
     with pytest.raises(TypeError):
-        x and 1
+        _ = x and 1
     with pytest.raises(TypeError):
         if x > 1:
             pass
@@ -133,7 +133,7 @@ def test_no_iteration_without_nout():
     with pytest.raises(TypeError):
         next(iter(x))
     with pytest.raises(TypeError):
-        a, b = x
+        _, _ = x
     with pytest.raises(TypeError):
         len(x)
     with pytest.raises(TypeError):

@@ -122,7 +122,8 @@ def test_keyword_arguments_too(two):
 
 
 def test_strings_that_look_like_keys_stay_strings(two):
-    """A key is only a reference in a raw graph; an equal string among a Delayed's arguments is just a string."""
+    """A key is only a reference in a raw graph; an equal string among a Delayed's arguments is just a
+    string."""
     assert delayed(same)([two, two.key, (two.key, 1)]).compute() == [2, two.key, (two.key, 1)]
 
 

@@ -9,7 +9,8 @@ from .tasks import add, append, inc, same
 
 
 def fibonacci(n):
-    """The seed's exercise: a chain of `append`, each reading the two items before it from the growing list."""
+    """The seed's exercise: a chain of `append`, each reading the two items before it from the growing
+    list."""
     step = delayed(append)
     series = step([], 1)
     series = step(series, 1)
@@ -30,7 +31,8 @@ def test_fibonacci_on_a_cluster(client):
 
 @rask_only
 def test_fibonacci_twice_without_a_client():
-    """Dask's threads hand the literal `[]` of the graph itself to the first `append`, so that it grows from run to run."""
+    """Dask's threads hand the literal `[]` of the graph itself to the first `append`, so that it grows
+    from run to run."""
     series = fibonacci(8)
     assert series.compute() == SERIES
     assert series.compute() == SERIES
@@ -39,7 +41,8 @@ def test_fibonacci_twice_without_a_client():
 def test_fibonacci_with_its_default_argument(client):
     """The other reading of the exercise: the chain begins from `append`'s own mutable default.
 
-    The function is this program's own (pickled by value, as a notebook's is), so each run begins from a fresh default."""
+    The function is this program's own (pickled by value, as a notebook's is), so each run begins from a
+    fresh default."""
 
     def grow(arr=[], val=0):  # noqa: B006 - the mutable default is the point
         arr.append(val)
@@ -86,7 +89,8 @@ def test_literal_containers_are_fresh_without_a_client():
 
 @rask_only
 def test_consumers_of_one_small_value_do_not_see_each_others_changes(client):
-    """Values up to 1 KiB are decoded for each consumer; Dask shares one object, and all three see [1, 2, 3]."""
+    """Values up to 1 KiB are decoded for each consumer; Dask shares one object, and all three see [1, 2,
+    3]."""
     x = delayed(append)([], 1)
     assert compute(delayed(append)(x, 2), delayed(append)(x, 3), x) == ([1, 2], [1, 3], [1])
 
@@ -106,7 +110,8 @@ def test_sum_nests_3000_deep():
 @rask_only
 @pytest.mark.parametrize("where", ["embedded", "cluster"])
 def test_sum_nests_100_000_deep(where, request):
-    """`sum()` of a list of Delayed is a chain as long as the list. Building it, running it and dropping it must not recurse."""
+    """`sum()` of a list of Delayed is a chain as long as the list. Building it, running it and dropping it
+    must not recurse."""
     if where == "cluster":
         request.getfixturevalue("client")
     n = 100_000

@@ -67,13 +67,19 @@ def test_frames_show_their_source_lines(client):
 def test_frames_of_a_delayed(client):
     with pytest.raises(LookupError) as caught:
         delayed(inc)(delayed(outer)("thing")).compute()
-    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-2:] == ["outer", "inner"]
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-2:] == [
+        "outer",
+        "inner",
+    ]
 
 
 def test_frames_without_a_client():
     with pytest.raises(LookupError) as caught:
         delayed(inc)(delayed(outer)("thing")).compute()
-    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-2:] == ["outer", "inner"]
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][-2:] == [
+        "outer",
+        "inner",
+    ]
 
 
 def test_causes(client):
@@ -132,7 +138,9 @@ def test_a_timeout_of_the_tasks_own_is_no_timeout_of_ours(client):
 
 @rask_only
 def test_very_deep_recursion_in_a_task(client):
-    """A traceback of a thousand frames must travel without recursing itself. (In Dask the future never finishes.)"""
+    """A traceback of a thousand frames must travel without recursing itself. (In Dask the future never
+    finishes.)"""
+
     def deep(n):
         return deep(n + 1)
 
@@ -160,7 +168,9 @@ def test_exception_groups(client):
 
 
 @rask_only
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, BaseException, GeneratorExit], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "raised", [KeyboardInterrupt, BaseException, GeneratorExit], ids=lambda c: c.__name__
+)
 def test_what_is_no_exception_arrives_too(client, raised):
     """In Dask such a future never finishes."""
 

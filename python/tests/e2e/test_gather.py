@@ -30,7 +30,11 @@ def test_sequences(client, two):
 
 
 def test_nested(client, two):
-    assert client.gather({"a": [two, (two, 3)], "b": {"c": two}, "d": "text"}) == {"a": [2, (2, 3)], "b": {"c": 2}, "d": "text"}
+    assert client.gather({"a": [two, (two, 3)], "b": {"c": two}, "d": "text"}) == {
+        "a": [2, (2, 3)],
+        "b": {"c": 2},
+        "d": "text",
+    }
 
 
 def test_what_is_no_future_passes_through(client):

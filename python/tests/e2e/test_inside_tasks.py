@@ -8,7 +8,19 @@ import threading
 
 import pytest
 
-from .peer import compute, delayed, fire_and_forget, get_client, get_worker, rask_only, rejoin, secede, until, wait, worker_client
+from .peer import (
+    compute,
+    delayed,
+    fire_and_forget,
+    get_client,
+    get_worker,
+    rask_only,
+    rejoin,
+    secede,
+    until,
+    wait,
+    worker_client,
+)
 from .tasks import add, inc, note, noted_behind, notes
 
 
@@ -41,7 +53,7 @@ def test_the_workers_data(client):
 
 
 def test_get_worker_outside():
-    with pytest.raises(ValueError, match="[Ww]orker"):
+    with pytest.raises(ValueError, match=r"[Ww]orker"):
         get_worker()
 
 
@@ -103,7 +115,7 @@ def test_secede_and_rejoin(client, gate, note_path):
 
 
 def test_secede_outside():
-    with pytest.raises(ValueError, match="[Ww]orker"):
+    with pytest.raises(ValueError, match=r"[Ww]orker"):
         secede()
 
 
@@ -133,7 +145,8 @@ def test_async_tasks_overlap(client):
     with tempfile.TemporaryDirectory() as folder:
         address = next(iter(client.nthreads()))
         pair = [
-            client.submit(meet, a, b, folder, workers=address, pure=False) for a, b in (("left", "right"), ("right", "left"))
+            client.submit(meet, a, b, folder, workers=address, pure=False)
+            for a, b in (("left", "right"), ("right", "left"))
         ]
         assert client.gather(pair) == ["met", "met"]
 
@@ -186,7 +199,8 @@ def test_a_task_may_submit_and_forget(client, note_path):
 
 
 def test_a_parent_lends_its_thread_to_its_child(client, gate, note_path):
-    """Of a worker's two threads one is held, and the parent sits on the other: inside `worker_client` it makes room."""
+    """Of a worker's two threads one is held, and the parent sits on the other: inside `worker_client` it
+    makes room."""
     address = next(iter(client.nthreads()))
 
     def parent():
@@ -202,8 +216,8 @@ def test_a_parent_lends_its_thread_to_its_child(client, gate, note_path):
 
 @rask_only
 def test_a_child_finds_the_thread_that_is_free(client, gate, note_path):
-    """As above, over the whole cluster: three of four threads are held, the parent lends the fourth, and the child must not
-    queue up at the worker where both are held. (In Dask it may, for good.)"""
+    """As above, over the whole cluster: three of four threads are held, the parent lends the fourth, and
+    the child must not queue up at the worker where both are held. (In Dask it may, for good.)"""
 
     def parent():
         with worker_client() as inner:

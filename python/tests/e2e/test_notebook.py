@@ -58,7 +58,8 @@ def test_a_warning_in_a_task_appears(tmp_path):
 
 
 def test_a_class_of_main_passes_isinstance(tmp_path):
-    """Defined, used, defined anew in the same notebook, used again: what workers return is of the class as it now is."""
+    """Defined, used, defined anew in the same notebook, used again: what workers return is of the class as
+    it now is."""
     out, _ = run(
         tmp_path,
         """
@@ -82,19 +83,25 @@ def test_a_class_of_main_passes_isinstance(tmp_path):
 
 
 def test_a_changed_global_is_not_stale(tmp_path):
-    """Each call sees the globals as they are when it is made, not as they were when the function was first sent."""
+    """Each call sees the globals as they are when it is made, not as they were when the function was first
+    sent."""
     out, _ = run(
         tmp_path,
         """
         exec("factor = 1\\ntable = {'k': 1}\\ndef helper(x):\\n    return x * factor\\n"
              "def read(x):\\n    return helper(x), table['k']\\n", globals())
-        print(client.submit(read, 10).result(), client.gather(client.map(read, [1, 2])), delayed(read)(10).compute())
+
+        def show():
+            mapped = client.gather(client.map(read, [1, 2]))
+            print(client.submit(read, 10).result(), mapped, delayed(read)(10).compute())
+
+        show()
         globals()["factor"] = 2
-        print(client.submit(read, 10).result(), client.gather(client.map(read, [1, 2])), delayed(read)(10).compute())
+        show()
         table["k"] = 7
-        print(client.submit(read, 10).result(), client.gather(client.map(read, [1, 2])), delayed(read)(10).compute())
+        show()
         exec("def helper(x):\\n    return -x\\n", globals())
-        print(client.submit(read, 10).result(), client.gather(client.map(read, [1, 2])), delayed(read)(10).compute())
+        show()
         client.close()
         """,
     )
@@ -194,7 +201,8 @@ def test_a_killed_notebook_leaves_no_processes(tmp_path):
 
 @rask_only
 def test_no_main_guard_is_needed(tmp_path):
-    """A plain script, without `if __name__ == "__main__"`: workers never import it again. (In Dask it fails.)"""
+    """A plain script, without `if __name__ == "__main__"`: workers never import it again. (In Dask it
+    fails.)"""
     out, _ = programs.run(
         tmp_path,
         "print('once')\n"
@@ -221,7 +229,9 @@ def test_from_standard_input(tmp_path):
         "print(isinstance(client.submit(make).result(), Point))\n"
         "client.close()\n"
     )
-    done = subprocess.run([sys.executable, "-"], input=body, text=True, capture_output=True, timeout=25, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-"], input=body, text=True, capture_output=True, timeout=25, cwd=tmp_path
+    )
     assert done.stdout == "True\n", done.stderr
 
 

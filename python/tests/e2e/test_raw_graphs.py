@@ -9,14 +9,13 @@ import pytest
 from .peer import Future, rask_only
 from .tasks import add, div, inc, note, notes, same
 
-
-# Every graph here has keys of its own: an explicit key that the scheduler still knows is the task it was before.
+# Every graph has keys of its own: an explicit key that the scheduler still knows is the task it was before.
 
 
 @rask_only
 def test_the_next_graph_may_use_the_same_keys(client):
-    """Nothing holds the first graph's tasks once `get` has returned, so the same key in the next one is a new task. (In Dask
-    the release may come too late: the second graph then gets the first one's results.)"""
+    """Nothing holds the first graph's tasks once `get` has returned, so the same key in the next one is a
+    new task. (In Dask the release may come too late: the second graph then gets the first one's results.)"""
     for i in range(20):
         assert client.get({"again": i, "more": (inc, "again")}, "more") == i + 1
 
@@ -33,7 +32,11 @@ def test_several_keys(client):
 
 
 def test_tuple_keys(client):
-    graph = {("tup-x", 0): (inc, 1), ("tup-x", 1): (inc, ("tup-x", 0)), "tup-sum": (sum, [("tup-x", 0), ("tup-x", 1)])}
+    graph = {
+        ("tup-x", 0): (inc, 1),
+        ("tup-x", 1): (inc, ("tup-x", 0)),
+        "tup-sum": (sum, [("tup-x", 0), ("tup-x", 1)]),
+    }
     assert client.get(graph, "tup-sum") == 5
     assert client.get(graph, ("tup-x", 1)) == 3
 
@@ -58,7 +61,9 @@ def test_a_function_without_arguments(client):
 
 
 def test_only_what_is_needed_runs(client, note_path):
-    assert client.get({"needed": (note, note_path, "a"), "not-needed": (note, note_path, "b")}, "needed") == "a"
+    assert (
+        client.get({"needed": (note, note_path, "a"), "not-needed": (note, note_path, "b")}, "needed") == "a"
+    )
     assert notes(note_path) == ["a"]
 
 
@@ -80,7 +85,7 @@ def test_an_error(client):
 
 
 def test_a_cycle(client):
-    with pytest.raises(RuntimeError, match="[Cc]ycle"):
+    with pytest.raises(RuntimeError, match=r"[Cc]ycle"):
         client.get({"cyc-x": (inc, "cyc-y"), "cyc-y": (inc, "cyc-z"), "cyc-z": (inc, "cyc-x")}, "cyc-x")
     assert client.submit(inc, 1).result() == 2
 
@@ -99,5 +104,10 @@ def test_a_graph_with_many_layers(client):
 
 
 def test_a_diamond(client):
-    graph = {"dia-a": 1, "dia-b": (inc, "dia-a"), "dia-c": (operator.mul, "dia-a", 10), "dia-d": (add, "dia-b", "dia-c")}
+    graph = {
+        "dia-a": 1,
+        "dia-b": (inc, "dia-a"),
+        "dia-c": (operator.mul, "dia-a", 10),
+        "dia-d": (add, "dia-b", "dia-c"),
+    }
     assert client.get(graph, "dia-d") == 12

@@ -84,7 +84,8 @@ def test_an_equal_call_while_the_erred_future_is_held_does_not_run(client, note_
 
 
 def test_rebinding_the_name_holds_the_erred_future_long_enough(client, note_path):
-    """`f = client.submit(...)` twice: the new call is made while `f` still names the erred one, so it does not run."""
+    """`f = client.submit(...)` twice: the new call is made while `f` still names the erred one, so it does
+    not run."""
     future = client.submit(fail_first, note_path)
     wait(future)
     future = client.submit(fail_first, note_path)
@@ -113,8 +114,9 @@ def test_an_equal_call_after_release_runs(client, note_path):
 
 @rask_only
 def test_the_raised_error_does_not_hold_the_future(client, note_path):
-    """In Dask the error raised by `result()` refers to the future through its traceback, so that the erred task lives on
-    and the same error comes back however often the cell is run; in rask an erred call that nobody holds runs again."""
+    """In Dask the error raised by `result()` refers to the future through its traceback, so that the erred
+    task lives on and the same error comes back however often the cell is run; in rask an erred call that
+    nobody holds runs again."""
     for run in (1, 2):
         try:
             client.submit(fail_first, note_path, 2).result()

@@ -101,8 +101,9 @@ def test_captured_when_scattered(client):
 
 @rask_only
 def test_equal_data_scattered_again_while_the_first_is_let_go(client):
-    """The first future is dropped and equal data scattered at once: the release, still on its way, must not take the
-    second scatter's data with it. (In Dask it can: the second future is cancelled, or its gather never ends.)"""
+    """The first future is dropped and equal data scattered at once: the release, still on its way, must
+    not take the second scatter's data with it. (In Dask it can: the second future is cancelled, or its
+    gather never ends.)"""
     for i in range(50):
         client.scatter([i, i + 1000])
         assert client.gather(client.scatter([i, i + 1000])) == [i, i + 1000]

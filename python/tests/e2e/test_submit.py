@@ -77,7 +77,13 @@ def test_values_travel_both_ways(client, value):
 
 def test_arrays_travel_both_ways(client):
     np = pytest.importorskip("numpy")
-    for array in (np.arange(10), np.zeros((300, 400), order="F"), np.array(["a", "bc"]), np.array(3.5), np.arange(10)[::2]):
+    for array in (
+        np.arange(10),
+        np.zeros((300, 400), order="F"),
+        np.array(["a", "bc"]),
+        np.array(3.5),
+        np.arange(10)[::2],
+    ):
         got = client.submit(same, array).result()
         assert got.dtype == array.dtype
         assert np.array_equal(got, array)
@@ -98,7 +104,13 @@ def test_futures_as_arguments(client):
 
 def test_futures_inside_containers(client):
     two = client.submit(inc, 1)
-    assert client.submit(same, [two, [two, 1], (two, 2), {"k": two}, {two}]).result() == [2, [2, 1], (2, 2), {"k": 2}, {2}]
+    assert client.submit(same, [two, [two, 1], (two, 2), {"k": two}, {two}]).result() == [
+        2,
+        [2, 1],
+        (2, 2),
+        {"k": 2},
+        {2},
+    ]
     assert client.submit(dict, a=[two], b={"c": (two,)}).result() == {"a": [2], "b": {"c": (2,)}}
 
 
@@ -119,14 +131,16 @@ def test_a_long_chain(client):
 
 @rask_only
 def test_a_future_inside_an_opaque_object_is_a_living_future(client):
-    """In Dask such a future arrives unbound, or fails to unpickle; rask delivers it bound, and holds it for the task's life."""
+    """In Dask such a future arrives unbound, or fails to unpickle; rask delivers it bound, and holds it
+    for the task's life."""
     two = client.submit(inc, 1)
     assert client.submit(lambda box: (box.value.key, box.value.result()), Box(two)).result() == (two.key, 2)
 
 
 @rask_only
 def test_a_future_inside_an_opaque_object_outlives_its_owner(client, gate):
-    """The submitter drops its own future while the task that carries it still waits: the carried one must stay alive."""
+    """The submitter drops its own future while the task that carries it still waits: the carried one must
+    stay alive."""
 
     def read(gate_path, box):
         behind(gate_path)
@@ -170,7 +184,10 @@ def test_impure(client, note_path):
 
 
 def test_pure_keys_tell_arguments_apart(client):
-    keys = {client.submit(pair, *args).key for args in [(1,), (1.0,), (True,), ("1",), (b"1",), ((1,),), ([1],), (None,)]}
+    keys = {
+        client.submit(pair, *args).key
+        for args in [(1,), (1.0,), (True,), ("1",), (b"1",), ((1,),), ([1],), (None,)]
+    }
     assert len(keys) == 8
     assert client.submit(pair, {"a": 1, "b": 2}).key == client.submit(pair, {"b": 2, "a": 1}).key
     assert client.submit(pair, 1, 2).key != client.submit(pair, 2, 1).key

@@ -1,4 +1,5 @@
-"""What the client shows of the cluster: `who_has`, `has_what`, `nthreads`, `processing`, `scheduler_info`; reprs and HTML."""
+"""What the client shows of the cluster: `who_has`, `has_what`, `nthreads`, `processing`, `scheduler_info`;
+reprs and HTML."""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ def test_scheduler_info_of_a_worker(client):
 
 def test_repr(client):
     assert re.fullmatch(
-        rf"<Client: '{re.escape(client.scheduler.address)}' processes=2 threads=4, memory=[\d.]+ [KMGT]iB>", repr(client)
+        rf"<Client: '{re.escape(client.scheduler.address)}' processes=2 threads=4, memory=[\d.]+ [KMGT]iB>",
+        repr(client),
     )
 
 
@@ -118,7 +120,8 @@ def test_html(client):
 
 def test_repr_and_html_of_the_cluster(shared_cluster):
     assert re.fullmatch(
-        rf"LocalCluster\(.*'{re.escape(shared_cluster.scheduler_address)}', workers=2, threads=4, memory=[\d.]+ [KMGT]iB\)",
+        rf"LocalCluster\(.*'{re.escape(shared_cluster.scheduler_address)}', workers=2, threads=4, "
+        r"memory=[\d.]+ [KMGT]iB\)",
         repr(shared_cluster),
     )
     html = shared_cluster._repr_html_()

@@ -1,4 +1,5 @@
-"""`visualize` writes pictures, needing nothing that is not in the package. (Dask needs graphviz, so rask alone is asked.)"""
+"""`visualize` writes pictures, needing nothing that is not in the package. (Dask needs graphviz, so rask
+alone is asked.)"""
 
 from __future__ import annotations
 

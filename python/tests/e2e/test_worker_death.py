@@ -28,7 +28,8 @@ def kill(client, address):
 
 
 def test_killed_in_the_middle_of_a_task(fresh_client, gate, note_path):
-    """The slice of the issue: submit, kill the worker that runs the task, and the answer still arrives, from the other."""
+    """The slice of the issue: submit, kill the worker that runs the task, and the answer still arrives,
+    from the other."""
     future = fresh_client.submit(noted_behind, gate.path, note_path, "answer", pure=False)
     until(lambda: notes(note_path))
     kill(fresh_client, where_processing(fresh_client, future.key))
@@ -74,7 +75,8 @@ def test_lost_results_are_computed_again(fresh_client):
 
 @rask_only
 def test_a_small_result_that_was_seen_never_changes(fresh_client):
-    """Small results ride in completions and are kept by the scheduler: they outlive their worker, and do not run again."""
+    """Small results ride in completions and are kept by the scheduler: they outlive their worker, and do
+    not run again."""
     future = fresh_client.submit(pid, pure=False)
     seen = future.result()
     (address,) = fresh_client.who_has(future)[future.key]
@@ -126,8 +128,8 @@ def test_dependents_of_a_killer(fresh_client):
 
 @rask_only
 def test_those_who_waited_beside_the_killer_are_not_blamed(fresh_client):
-    """Many short tasks queue up on the workers that a killer takes down, four times: all of them finish. (Dask blames whatever
-    the dead worker had been assigned.)"""
+    """Many short tasks queue up on the workers that a killer takes down, four times: all of them finish.
+    (Dask blames whatever the dead worker had been assigned.)"""
     bystanders = fresh_client.map(inc, range(200), pure=False)
     killer = fresh_client.submit(die, pure=False)
     more = fresh_client.map(inc, range(200), pure=False)
@@ -186,7 +188,12 @@ def test_no_processes_are_left_behind():
     with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
         pids = list(client.run(os.getpid).values())
         os.kill(pids[0], signal.SIGKILL)
-        until(lambda: len(client.nthreads()) == 1 or pids[0] not in client.run(os.getpid, on_error="ignore").values())
+        until(
+            lambda: (
+                len(client.nthreads()) == 1
+                or pids[0] not in client.run(os.getpid, on_error="ignore").values()
+            )
+        )
         client.wait_for_workers(2, timeout=20)
         pids += client.run(os.getpid).values()
     until(lambda: not any(alive(p) for p in pids), timeout_s=10)
