@@ -6,11 +6,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::callee;
+use super::capture::capture_pair;
 use super::class::Delayed;
 use super::leaf::{NO_LENGTH, record};
 use super::node::Node;
 use super::wrap;
-use super::capture::capture_pair;
 
 /// A lazy attribute.
 #[pyclass(frozen, extends = Delayed, subclass, module = "rask.delayed")]
@@ -26,7 +26,8 @@ impl DelayedAttr {
         attr: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, DelayedAttr>> {
         let py = object.py();
-        let node = wrap::pure_call(py, "builtins", "getattr", capture_pair(py, object.as_any(), attr.as_any())?)?;
+        let node =
+            wrap::pure_call(py, "builtins", "getattr", capture_pair(py, object.as_any(), attr.as_any())?)?;
         let base = PyClassInitializer::from(Delayed::new_raw(node, NO_LENGTH));
         let this = DelayedAttr { object: object.get().node().clone(), attr: attr.clone().unbind() };
         Bound::new(py, base.add_subclass(this))

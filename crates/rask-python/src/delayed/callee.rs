@@ -73,9 +73,9 @@ impl Callee {
     pub fn call_prefix(&self, py: Python<'_>) -> &Prefix {
         self.call_prefix.get_or_init(|| {
             static NAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-            let named = NAME.import(py, "rask._tasks", "call_prefix").and_then(|name| {
-                name.call1((self.object.bind(py),))?.extract::<String>()
-            });
+            let named = NAME
+                .import(py, "rask._tasks", "call_prefix")
+                .and_then(|name| name.call1((self.object.bind(py),))?.extract::<String>());
             Prefix::new(named.unwrap_or_else(|_| "task".to_owned()))
         })
     }
@@ -98,7 +98,8 @@ impl Callee {
 
 /// A callee of the standard library's, or of rask's own, that many nodes share.
 pub fn shared(py: Python<'_>, module: &'static str, name: &'static str) -> PyResult<Arc<Callee>> {
-    static SHARED: Mutex<Option<HashMap<(&'static str, &'static str), Arc<Callee>>>> = Mutex::new(None);
+    type ByName = HashMap<(&'static str, &'static str), Arc<Callee>>;
+    static SHARED: Mutex<Option<ByName>> = Mutex::new(None);
     if let Some(callee) = SHARED.lock().as_ref().and_then(|known| known.get(&(module, name))) {
         return Ok(callee.clone());
     }

@@ -105,7 +105,11 @@ pub fn capture_node(node: &Arc<Node>) -> Arguments {
 }
 
 /// The arguments of a call of two positional arguments.
-pub fn capture_pair(py: Python<'_>, first: &Bound<'_, PyAny>, second: &Bound<'_, PyAny>) -> PyResult<Arguments> {
+pub fn capture_pair(
+    py: Python<'_>,
+    first: &Bound<'_, PyAny>,
+    second: &Bound<'_, PyAny>,
+) -> PyResult<Arguments> {
     let mut capture = Capture::new(py);
     capture.head.push(2);
     capture.value(first, 0)?;

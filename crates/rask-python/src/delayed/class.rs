@@ -159,7 +159,10 @@ impl Delayed {
         self.node.python_key(py)
     }
 
-    fn __dask_postcompute__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __dask_postcompute__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         Ok((py.import("rask.delayed")?.getattr("single_key")?, PyTuple::empty(py)))
     }
 
@@ -203,7 +206,10 @@ impl Delayed {
     /// **kwargs
     ///     Further arguments for the scheduler.
     #[pyo3(signature = (**kwargs))]
-    fn compute<'py>(slf: &Bound<'py, Self>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn compute<'py>(
+        slf: &Bound<'py, Self>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let kwargs = kwargs.map_or_else(|| PyDict::new(py), Bound::clone);
         kwargs.set_item("traverse", false)?;
@@ -212,7 +218,10 @@ impl Delayed {
 
     /// Computes the value and leaves it where it was made: a lazy value whose work is done, or under way.
     #[pyo3(signature = (**kwargs))]
-    fn persist<'py>(slf: &Bound<'py, Self>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn persist<'py>(
+        slf: &Bound<'py, Self>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let kwargs = kwargs.map_or_else(|| PyDict::new(py), Bound::clone);
         kwargs.set_item("traverse", false)?;
@@ -294,8 +303,7 @@ impl Delayed {
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let length =
-            slf.get().iterable_length("Delayed objects of unspecified length are not iterable")?;
+        let length = slf.get().iterable_length("Delayed objects of unspecified length are not iterable")?;
         let items = (0..length)
             .map(|at| binary("getitem", slf.as_any(), at.into_pyobject(slf.py())?.as_any()))
             .collect::<PyResult<Vec<_>>>()?;

@@ -114,9 +114,11 @@ impl DelayedLeaf {
 
     #[getter]
     fn __name__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.callee.object.bind(py).getattr(intern!(py, "__name__")).map_err(|_| {
-            pyo3::exceptions::PyAttributeError::new_err("Attribute __name__ not found")
-        })
+        self.callee
+            .object
+            .bind(py)
+            .getattr(intern!(py, "__name__"))
+            .map_err(|_| pyo3::exceptions::PyAttributeError::new_err("Attribute __name__ not found"))
     }
 
     #[getter]

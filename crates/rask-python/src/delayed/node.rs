@@ -52,14 +52,7 @@ pub struct Node {
 impl Node {
     /// A node without key or annotations.
     pub fn new(what: What, arguments: Arguments, pure: bool) -> Node {
-        Node {
-            what,
-            arguments,
-            key: OnceLock::new(),
-            pure,
-            annotations: None,
-            mark: AtomicU64::new(0),
-        }
+        Node { what, arguments, key: OnceLock::new(), pure, annotations: None, mark: AtomicU64::new(0) }
     }
 
     /// With a key that was given.

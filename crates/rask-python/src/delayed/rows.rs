@@ -69,7 +69,8 @@ fn row<'py>(py: Python<'py>, node: &Node, deps: Vec<u32>) -> PyResult<Row<'py>> 
         What::InGraph(source) => (IN_GRAPH, source.graph(py), None),
         What::Future(future) => (FUTURE, future.bind(py).clone(), None),
     };
-    let annotations = node.annotations.as_ref().map(|found| settings::annotations_dict(py, found)).transpose()?;
+    let annotations =
+        node.annotations.as_ref().map(|found| settings::annotations_dict(py, found)).transpose()?;
     let refs = node.arguments.refs.iter().map(|(at, object)| (*at, object.clone_ref(py))).collect();
     let head = PyBytes::new(py, &node.arguments.head);
     Ok((kind.to_owned(), object, prefix, head, refs, deps, node.python_key(py)?, node.pure, annotations))

@@ -11,7 +11,11 @@ use pyo3::types::PyDict;
 pub fn delayed_pure(py: Python<'_>) -> PyResult<bool> {
     static CONFIG: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let config = CONFIG.get_or_try_init(py, || {
-        py.import("rask.config")?.getattr("config")?.cast_into::<PyDict>().map(Bound::unbind).map_err(PyErr::from)
+        py.import("rask.config")?
+            .getattr("config")?
+            .cast_into::<PyDict>()
+            .map(Bound::unbind)
+            .map_err(PyErr::from)
     })?;
     let config = config.bind(py);
     let set = match config.get_item(intern!(py, "delayed-pure"))? {

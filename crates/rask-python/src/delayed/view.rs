@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyTuple};
 
 use super::node::{Node, What};
-use crate::codec::call::decode_call;
 use crate::codec::Views;
+use crate::codec::call::decode_call;
 use crate::graph::walk::reachable;
 
 /// The name of the layer that holds the node's task.
@@ -25,7 +25,8 @@ pub fn layer_name<'py>(py: Python<'py>, node: &Arc<Node>) -> PyResult<Bound<'py,
 /// A `HighLevelGraph` with one layer for each recorded call that `node` needs, itself included, dependencies first.
 pub fn layered_graph<'py>(py: Python<'py>, node: &Arc<Node>) -> PyResult<Bound<'py, PyAny>> {
     let module = py.import("rask.highlevelgraph")?;
-    let (layer_class, graph_class) = (module.getattr("MaterializedLayer")?, module.getattr("HighLevelGraph")?);
+    let (layer_class, graph_class) =
+        (module.getattr("MaterializedLayer")?, module.getattr("HighLevelGraph")?);
     if let What::InGraph(source) = &node.what {
         let layer = layer_name(py, node)?;
         return py.import("rask.delayed")?.getattr("_as_layered")?.call1((source.graph(py), layer));
@@ -74,9 +75,7 @@ pub fn computation<'py>(py: Python<'py>, node: &Node) -> PyResult<Bound<'py, PyA
     match &node.what {
         What::Future(future) => Ok(future.bind(py).clone()),
         What::InGraph(source) => source.graph(py).get_item(node.python_key(py)?),
-        What::Value(callee) => {
-            py.import("rask.core")?.getattr("quote")?.call1((callee.object.bind(py),))
-        }
+        What::Value(callee) => py.import("rask.core")?.getattr("quote")?.call1((callee.object.bind(py),)),
         What::Call(callee) => {
             let (args, kwargs) = arguments(py, node)?;
             let as_computation = py.import("rask._tasks")?.getattr("as_computation")?;

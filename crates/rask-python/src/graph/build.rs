@@ -67,7 +67,9 @@ pub fn build(
     build.run()?;
     let future_of = |link: &Link| match *link {
         Link::Known(at) => walked.known[at as usize],
-        Link::Task(at) => FutureId(first.0 + (shared.hoisted() as u64) + u64::from(plan.position[at as usize])),
+        Link::Task(at) => {
+            FutureId(first.0 + (shared.hoisted() as u64) + u64::from(plan.position[at as usize]))
+        }
     };
     Ok(walked.outputs.iter().map(future_of).collect())
 }

@@ -8,9 +8,9 @@ use rask_types::{FunctionId, Language, TaskClass};
 
 use super::sink::GraphSink;
 use crate::codec::{Capture, NoDependencies, encode_value};
+use crate::delayed::key::NodeKey;
 use crate::delayed::node::{Node, What};
 use crate::delayed::settings;
-use crate::delayed::key::NodeKey;
 use crate::functions;
 
 /// The classes of one graph under construction.
@@ -99,7 +99,8 @@ impl<'py> Classes<'py> {
     }
 
     fn merged(&self, node: &Node) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let own = node.annotations.as_ref().map(|own| settings::annotations_dict(self.py, own)).transpose()?;
+        let own =
+            node.annotations.as_ref().map(|own| settings::annotations_dict(self.py, own)).transpose()?;
         Ok(match (&self.common, own) {
             (None, own) => own,
             (Some(common), None) => Some(common.clone()),

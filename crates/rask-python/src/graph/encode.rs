@@ -228,7 +228,13 @@ impl<'a, 'py> ArgumentEncoder<'a, 'py> {
 
     fn write_link(&mut self, encoded: &mut Encoded, node: &Node) -> PyResult<()> {
         let (args, kwargs) = self.as_objects(node, None)?;
-        append_call(encoded, &args, kwargs.as_ref(), self.capture, &mut SlotsOnly { inner: self.dependencies() })
+        append_call(
+            encoded,
+            &args,
+            kwargs.as_ref(),
+            self.capture,
+            &mut SlotsOnly { inner: self.dependencies() },
+        )
     }
 
     fn dependencies(&mut self) -> TaskDependencies<'_> {

@@ -63,7 +63,11 @@ impl GraphSink for Collected {
 }
 
 /// Builds the graph that the outputs need, as for a cluster: its chunks, functions and classes.
-fn collect(py: Python<'_>, outputs: &[Bound<'_, Delayed>], fuse: bool) -> PyResult<(Collected, Vec<FutureId>)> {
+fn collect(
+    py: Python<'_>,
+    outputs: &[Bound<'_, Delayed>],
+    fuse: bool,
+) -> PyResult<(Collected, Vec<FutureId>)> {
     let session = getrandom::u64().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
     let mut collected = Collected {
         session,

@@ -59,7 +59,11 @@ pub fn graph_picture<'py>(
                 }
                 Link::Known(known) => *known_boxes.entry(known).or_insert_with(|| {
                     let key = nowhere.futures.get(known as usize).map(|future| future.clone_ref(py));
-                    shapes.push(Shape { label: String::new(), shape: "box", key: key.unwrap_or_else(|| py.None()) });
+                    shapes.push(Shape {
+                        label: String::new(),
+                        shape: "box",
+                        key: key.unwrap_or_else(|| py.None()),
+                    });
                     shapes.len() - 1
                 }),
             };

@@ -23,7 +23,8 @@ pub struct Plan {
 /// Orders the tasks, and fuses chains if asked to.
 pub fn plan(walked: &Walked<'_>, fuse: bool) -> PyResult<Plan> {
     let count = walked.nodes.len();
-    let mut plan = Plan { sequence: Vec::new(), position: vec![0; count], chain_of: Vec::new(), chains: Vec::new() };
+    let mut plan =
+        Plan { sequence: Vec::new(), position: vec![0; count], chain_of: Vec::new(), chains: Vec::new() };
     if fuse {
         plan_fused(walked, &mut plan)?;
     } else if walked.is_flat {

@@ -45,14 +45,14 @@ pub fn nodes_of(graph: &Bound<'_, PyAny>) -> PyResult<HashMap<KeyId, Arc<Node>>>
     let py = graph.py();
     let read = py.import("rask._tasks")?.getattr("graph_entries")?.call1((graph,))?;
     // Keys, computations and annotations, in the graph's order.
-    let (keys, computations, annotations): (Vec<Bound<'_, PyAny>>, Vec<Bound<'_, PyAny>>, Vec<Bound<'_, PyAny>>) =
-        read.extract()?;
+    let [keys, computations, annotations]: [Vec<Bound<'_, PyAny>>; 3] = read.extract()?;
     let numbers = PyDict::new(py);
     for (number, key) in keys.iter().enumerate() {
         numbers.set_item(key, number)?;
     }
     let reader = GraphReader { py, numbers, callees: std::cell::RefCell::default() };
-    let entries = computations.iter().map(|computation| reader.entry(computation)).collect::<PyResult<Vec<_>>>()?;
+    let entries =
+        computations.iter().map(|computation| reader.entry(computation)).collect::<PyResult<Vec<_>>>()?;
     let order = order_of(py, &entries, &keys)?;
     let mut nodes: Vec<Option<Arc<Node>>> = entries.iter().map(|_| None).collect();
     let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
@@ -190,7 +190,9 @@ impl<'py> GraphReader<'py> {
                     Some(dep) => reading.dependency(dep),
                     None => {
                         let key = key.repr()?;
-                        return Err(pyo3::exceptions::PyKeyError::new_err(format!("a task needs {key}, which the graph lacks")));
+                        return Err(pyo3::exceptions::PyKeyError::new_err(format!(
+                            "a task needs {key}, which the graph lacks"
+                        )));
                     }
                 }
             }

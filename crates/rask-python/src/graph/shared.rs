@@ -56,7 +56,13 @@ impl SharedObjects {
         Ok(shared)
     }
 
-    fn add(&mut self, py: Python<'_>, object: &Py<PyAny>, found: &Occurrences, capture: Capture) -> PyResult<()> {
+    fn add(
+        &mut self,
+        py: Python<'_>,
+        object: &Py<PyAny>,
+        found: &Occurrences,
+        capture: Capture,
+    ) -> PyResult<()> {
         let mut dependencies = ObjectDependencies::default();
         // What cannot be encoded fails where it is used, where the task can be named.
         let Ok(encoded) = encode_value(object.bind(py), capture, &mut dependencies) else { return Ok(()) };

@@ -59,8 +59,12 @@ impl Walked<'_> {
     /// Makes links to one future equal.
     fn name_futures_once(&mut self) {
         let mut first: HashMap<FutureId, u32> = HashMap::new();
-        let once: Vec<u32> =
-            self.known.iter().enumerate().map(|(at, known)| *first.entry(*known).or_insert(at as u32)).collect();
+        let once: Vec<u32> = self
+            .known
+            .iter()
+            .enumerate()
+            .map(|(at, known)| *first.entry(*known).or_insert(at as u32))
+            .collect();
         for link in &mut self.deps {
             if let Link::Known(at) = link {
                 *at = once[*at as usize];
