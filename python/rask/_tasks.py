@@ -395,7 +395,7 @@ def _inner_task(x: Any) -> _Frame | None:
         return _Frame(x[0], x[1:])
     if cls in _MAKERS and _has_tasks(x):
         return _Frame(_MAKERS[cls], x)
-    if hasattr(cls, "dependencies") and callable(x) and (parts := task_object_parts(x)):
+    if callable(x) and hasattr(x, "dependencies") and (parts := task_object_parts(x)):
         task, keys = parts
         return _Frame(TaskRunner(task, keys), keys)
     return None
@@ -407,7 +407,7 @@ def _has_tasks(container: Iterable) -> bool:
         for item in to_do.pop():
             cls = type(item)
             if (cls is tuple and item and callable(item[0])) or (
-                hasattr(cls, "dependencies") and callable(item)
+                callable(item) and hasattr(item, "dependencies")
             ):
                 return True
             if cls in _MAKERS:

@@ -246,6 +246,13 @@ pub fn plain_array<'a>(array: &'a Bound<'_, PyAny>) -> PyResult<Option<Plain<'a>
     Ok(Some(Plain { dtype, dims, order, bytes }))
 }
 
+/// Whether `array` is a view with gaps, of exactly the type `numpy.ndarray`.
+pub fn is_strided(array: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: as in `plain_array`.
+    let head = unsafe { &*array.as_ptr().cast::<ArrayHead>() };
+    head.flags & (C_CONTIGUOUS | F_CONTIGUOUS) == 0
+}
+
 /// The array's memory as bytes that can outlive this call.
 pub fn array_bytes(array: &Bound<'_, PyAny>, plain: &Plain<'_>, capture: Capture) -> Bytes {
     match capture {

@@ -137,7 +137,12 @@ fn other(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<
             Ok(true)
         }
         Kind::Array => {
-            let Some(plain) = numpy::plain_array(value)? else { return tokenized(out, value) };
+            let contiguous = if numpy::is_strided(value) {
+                py.import("numpy")?.call_method1("ascontiguousarray", (value,))?
+            } else {
+                value.clone()
+            };
+            let Some(plain) = numpy::plain_array(&contiguous)? else { return tokenized(out, value) };
             out.push(tag::NDARRAY);
             put_varint(out, plain.dtype.len() as u64);
             out.extend_from_slice(plain.dtype.as_bytes());

@@ -360,8 +360,7 @@ fn is_apply(function: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn task_object<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     static PARTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();
-    let is_instance_with = object.get_type().getattr_opt(pyo3::intern!(py, "dependencies"))?.is_some();
-    if !is_instance_with || !object.is_callable() {
+    if !object.is_callable() || object.getattr_opt(pyo3::intern!(py, "dependencies"))?.is_none() {
         return Ok(None);
     }
     let parts = PARTS.import(py, "rask._tasks", "task_object_parts")?.call1((object,))?;
