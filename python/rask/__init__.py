@@ -21,7 +21,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HOMES = {
+    "__version__": ("rask._core", "__version__"),
+    "annotate": ("rask.annotations", "annotate"),
+    "base": ("rask.base", None),
+    "compute": ("rask.base", "compute"),
     "config": ("rask.config", None),
+    "core": ("rask.core", None),
+    "distributed": ("rask.distributed", None),
+    "get_annotations": ("rask.annotations", "get_annotations"),
+    "highlevelgraph": ("rask.highlevelgraph", None),
+    "is_dask_collection": ("rask.base", "is_dask_collection"),
+    "is_rask_collection": ("rask.base", "is_dask_collection"),
+    "optimize": ("rask.base", "optimize"),
+    "persist": ("rask.base", "persist"),
+    "tokenize": ("rask.tokenize", None),
+    "visualize": ("rask.base", "visualize"),
 }
 """Where the other public names live: module, and name in it or None for the module itself. Imported when
 first used."""

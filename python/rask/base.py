@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from rask import config
+from rask._core import Failure
 from rask.annotations import annotate, get_annotations
 from rask.tokenize import TokenizationError, normalize_token, tokenize
 
@@ -283,10 +284,15 @@ def _values(schedule: Any, collections: list, optimize_graph: bool, kwargs: dict
         options = {name: value for name, value in kwargs.items() if name in _CLIENT_OPTIONS}
         futures = schedule.compute(collections, optimize_graph=optimize_graph, **options)
         try:
-            return schedule.gather(futures)
+            gathered = schedule._gather(futures, "raise")
         except KeyboardInterrupt:
             schedule.cancel(futures)
             raise
+        # The traceback of what is raised keeps this frame alive, but not the futures.
+        del futures
+        if isinstance(gathered, Failure):
+            gathered.reraise()
+        return gathered
     run = _run_here if schedule == "sync" else schedule
     values = []
     for collection in collections:
@@ -351,9 +357,8 @@ def optimize(*args: Any, traverse: bool = True, **kwargs: Any) -> tuple:
     optimized = []
     for collection in collections:
         if _is_delayed(collection):
-            from rask.delayed import optimized_delayed
-
-            optimized.append(optimized_delayed(collection))
+            # A lazy value's graph holds only what it needs; chains are fused while it is sent.
+            optimized.append(collection)
             continue
         rebuild, extra = collection.__dask_postpersist__()
         optimized.append(rebuild(_graph_of(collection, True), *extra))

@@ -56,6 +56,15 @@ def optimize(dsk: Mapping, keys: Any, **kwargs: Any) -> Mapping:
     return dsk.cull(wanted)
 
 
+def default_get(dsk: Mapping, keys: Any, **kwargs: Any) -> Any:
+    """Compute keys of a graph where lazy values are computed: the client in use, or this process's engine."""
+    from rask.base import get_scheduler
+
+    schedule = get_scheduler()
+    run = schedule.get if hasattr(schedule, "get") else schedule
+    return run(dsk, keys, **kwargs)
+
+
 def rebuild(dsk: Mapping, key: Any, length: int | None) -> Delayed:
     """Make the lazy value of a key of a graph."""
     return Delayed(key, dsk, length)

@@ -110,13 +110,16 @@ pub struct ClientCore {
     next_graph: u32,
     pub(crate) table: FutureTable,
     pub(crate) keys: KeyIndex,
+    /// Held futures that are erred, cancelled or lost.
+    pub(crate) failed: usize,
     /// Canonical keys of the futures whose form is `Named`.
     pub(crate) names: HashMap<FutureId, Bytes>,
     pub(crate) classes: Classes,
     /// Single tasks that go together in one chunk as long as nothing else is said.
     pub(crate) open: Option<OpenChunk>,
     out: VecDeque<ClientToScheduler>,
-    /// Given up since the last `take_messages`. A release may go later than what was said after it, never sooner.
+    /// Given up since the last `take_messages`. Such a release may go later than what was said after it, never sooner; those
+    /// that may not (see `forget`) are said in order.
     releases: Vec<FutureId>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) completions: Vec<Completion>,
@@ -142,6 +145,7 @@ impl ClientCore {
             next_graph: 0,
             table: FutureTable::default(),
             keys: KeyIndex::default(),
+            failed: 0,
             names: HashMap::new(),
             classes: Classes::default(),
             open: None,
@@ -320,16 +324,35 @@ impl ClientCore {
         if slot.indexed {
             self.keys.remove(slot.key_id(), future);
         }
-        if slot.form == KeyForm::Named {
+        let named = slot.form == KeyForm::Named;
+        if named {
             self.names.remove(&future);
         }
+        let failed = slot.state.is_failed();
+        self.failed -= usize::from(failed);
         if slot.watch != 0 {
             self.stirred |= slot.watch;
             self.subscriptions.forget(future);
         }
-        if self.is_open() {
+        if !self.is_open() {
+            return;
+        }
+        if named || failed {
+            // What is submitted next may bear the same key and is to be another task, or to run again.
+            self.flush_open();
+            match self.out.back_mut() {
+                Some(ClientToScheduler::Release(futures)) => futures.push(future),
+                _ => self.out.push_back(ClientToScheduler::Release(vec![future])),
+            }
+        } else {
             self.releases.push(future);
         }
+    }
+
+    /// Futures are held whose release must not come after what is submitted next: those that failed, and those whose keys
+    /// the user gave.
+    pub fn releases_matter(&self) -> bool {
+        self.failed > 0 || !self.names.is_empty()
     }
 
     /// Fills the slot of a future that is about to be named to the scheduler.

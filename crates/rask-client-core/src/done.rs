@@ -93,6 +93,7 @@ impl ClientCore {
                 continue;
             }
             let was_erred = matches!(slot.state, State::Erred(_));
+            self.failed -= usize::from(was_erred);
             slot.state = match on_worker {
                 None => State::inline(value),
                 Some(&(what, run, worker)) => {
@@ -121,6 +122,7 @@ impl ClientCore {
         }
         if state.is_pending() {
             if !slot.state.is_pending() {
+                self.failed -= usize::from(slot.state.is_failed());
                 slot.state = state;
                 self.reindex(future);
                 self.waiters.look_again();
@@ -132,6 +134,8 @@ impl ClientCore {
         if state.status() != Status::Finished && (unmarked || slot.watch & watch::ERROR != 0) {
             self.waiters.note_error();
         }
+        self.failed += usize::from(state.is_failed());
+        self.failed -= usize::from(slot.state.is_failed());
         slot.state = state;
         self.note_settled(future);
     }

@@ -11,6 +11,8 @@ impl ClientCore {
         self.table.check();
         let mut indexed = 0;
         let mut named = 0;
+        let failed = self.table.iter().filter(|(_, slot)| slot.state.is_failed()).count();
+        assert_eq!(self.failed, failed, "failed futures are counted");
         for (id, slot) in self.table.iter() {
             named += usize::from(slot.form == KeyForm::Named);
             assert_eq!(slot.form == KeyForm::Named, self.names.contains_key(&id), "named futures have names");

@@ -89,6 +89,11 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// Erred, cancelled or lost.
+    pub(crate) fn is_failed(&self) -> bool {
+        matches!(self, State::Erred(_) | State::Cancelled(_) | State::Lost(_))
+    }
+
     /// Copies, so that a future of three bytes does not keep the whole frame it came in.
     #[inline]
     pub(crate) fn inline(value: &[u8]) -> State {

@@ -98,6 +98,9 @@ impl Shared {
             return Err(ClientError::Forked);
         }
         let mut state = self.state.lock();
+        if self.has_released() && state.core.releases_matter() {
+            state.core.release_all(self.take_released());
+        }
         let result = f(&mut state);
         self.settle(&mut state);
         let wake = !state.woken && state.is_restless();

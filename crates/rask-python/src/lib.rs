@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod codec;
 pub mod delayed;
 pub mod detach;
+pub mod draw;
 pub mod functions;
 pub mod graph;
 pub mod worker;
@@ -26,5 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     graph::register(module)?;
     worker::register(module)?;
     client::register(module)?;
-    module.add_class::<cluster::LocalCluster>()
+    module.add_class::<cluster::LocalCluster>()?;
+    module.add_function(wrap_pyfunction!(draw::draw_picture, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

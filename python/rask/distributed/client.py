@@ -100,6 +100,7 @@ class Client(Submission, ClusterQueries):
         self._lock = threading.Lock()
         self._connect(address, _timeout(timeout), access_file or scheduler_file, secret, name, kwargs)
         self._session.face = weakref.ref(self)
+        self._session.asynchronous = self.asynchronous
         self._set_as_default = set_as_default
         _open_clients.add(self)
         if set_as_default:

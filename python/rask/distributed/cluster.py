@@ -31,6 +31,9 @@ class Status(enum.Enum):
     closed = "closed"
 
 
+START_TIMEOUT_S = 30
+"""How long a new cluster waits for its workers before it says so."""
+
 _open_clusters: weakref.WeakSet[LocalCluster] = weakref.WeakSet()
 
 
@@ -130,6 +133,8 @@ class LocalCluster:
         self.status = Status.running
         _open_clusters.add(self)
         self._add_workers(n_workers)
+        if not asynchronous:
+            self._wait_for_first_workers(n_workers)
 
     # --- workers ---
 
@@ -146,6 +151,17 @@ class LocalCluster:
                 self._thread_workers[name] = ThreadWorker(
                     self._core, name, self._threads_per_worker, self._memory_limit, self._resources
                 )
+
+    def _wait_for_first_workers(self, n_workers: int) -> None:
+        """Wait for the workers that were asked for, as long as there is hope for them."""
+        for _ in range(START_TIMEOUT_S * 10):
+            if self._session().wait_for_workers(n_workers, 0.1):
+                return
+            given_up = self._core.given_up()
+            if given_up is not None:
+                self.close()
+                raise RuntimeError(f"no cluster without workers: {given_up}")
+        warnings.warn(f"the workers have not all started within {START_TIMEOUT_S} s", stacklevel=4)
 
     def scale(
         self, n: int | None = None, jobs: int = 0, memory: str | None = None, cores: int | None = None
@@ -172,7 +188,7 @@ class LocalCluster:
             self._retire(surplus)
         else:
             self._add_workers(n - len(self._requested))
-        return _done() if self.asynchronous else None
+        return _Done() if self.asynchronous else None
 
     def _retire(self, names: list[str]) -> None:
         session = self._session()
@@ -261,7 +277,7 @@ class LocalCluster:
             self._core.close()
             self.status = Status.closed
             _open_clusters.discard(self)
-        return _done() if self.asynchronous else None
+        return _Done() if self.asynchronous else None
 
     def __enter__(self) -> LocalCluster:
         return self
@@ -276,7 +292,7 @@ class LocalCluster:
         self.close()
 
     def __await__(self) -> Any:
-        return _done(self).__await__()
+        return _Done(self).__await__()
 
     def __del__(self) -> None:
         core = getattr(self, "_core", None)
@@ -298,8 +314,15 @@ class LocalCluster:
         return cluster_html(self)
 
 
-async def _done(value: Any = None) -> Any:
-    return value
+class _Done:
+    """What may be awaited and is done already."""
+
+    def __init__(self, value: Any = None) -> None:
+        self._value = value
+
+    def __await__(self) -> Any:
+        return self._value
+        yield
 
 
 def _as_name(name: str) -> Any:

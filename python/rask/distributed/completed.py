@@ -171,7 +171,7 @@ class as_completed:  # noqa: N801 (Dask's name)
             error = future.exception()
             return future, (type(error), error, future.traceback())
         try:
-            return future, future._session().gather([future], "raise")[0]
+            return future, future._result_now()
         except CancelledError:
             if self.raise_errors:
                 raise

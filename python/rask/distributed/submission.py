@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
+from rask._core import Delayed, Failure, Future, TaskOptions, delayed_futures
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from rask._core import Future, Session
+    from rask._core import Session
 
 
 def task_options(
@@ -29,8 +31,6 @@ def task_options(
         raise TypeError(f"priority= must be a number, got {priority!r}")
     if workers is None and not resources and not retries and not priority:
         return None
-    from rask._core import TaskOptions
-
     return TaskOptions(
         workers=_words(workers),
         allow_other_workers=allow_other_workers,
@@ -201,11 +201,15 @@ class Submission:
             return (self.gather(future, errors=errors, direct=direct) for future in futures)
         if self.asynchronous if asynchronous is None else asynchronous:
             return self._gather_async(futures, errors)
-        return self._gather(futures, errors)
+        gathered = self._gather(futures, errors)
+        if isinstance(gathered, Failure):
+            # The traceback keeps this frame alive; the futures must not stay with it, or the failed call would count as held.
+            del futures
+            gathered.reraise()
+        return gathered
 
     def _gather(self, nested: Any, errors: str) -> Any:
-        from rask._core import Future
-
+        """What `gather` returns, or the failure that it is to raise."""
         if type(nested) is list and all(type(item) is Future for item in nested):
             return self._session.gather(nested, errors)
         found = _futures_within(nested)
@@ -217,7 +221,11 @@ class Submission:
         for future in _futures_within(nested).values():
             if not future.done():
                 await watcher.wake_when_done(future)
-        return await self._async(self._gather, nested, errors)
+        gathered = await self._async(self._gather, nested, errors)
+        if isinstance(gathered, Failure):
+            del nested
+            gathered.reraise()
+        return gathered
 
     def scatter(
         self,
@@ -441,8 +449,6 @@ def warn_if_large(nbytes: int) -> None:
 
 def _futures_within(nested: Any) -> dict[int, Future]:
     """Futures in nested lists, tuples, sets and dicts, by id, in order."""
-    from rask._core import Delayed, Future, delayed_futures
-
     found: dict[int, Future] = {}
     stack = [nested]
     while stack:
@@ -465,14 +471,13 @@ class _Left:
 
 def _rebuild(nested: Any, values: dict[int, Any], errors: str) -> Any:
     """The structure with values; the failed raise or are left out (None in dicts and on their own)."""
-    from rask._core import Delayed, Failure, Future, delayed_futures
+    failures: list[Failure] = []
 
     def value_of(item: Any) -> Any:
         if isinstance(item, Future):
             value = values[id(item)]
             if isinstance(value, Failure):
-                if errors == "raise":
-                    value.reraise()
+                failures.append(value)
                 return _Left
             return value
         if isinstance(item, Delayed):
@@ -484,7 +489,8 @@ def _rebuild(nested: Any, values: dict[int, Any], errors: str) -> Any:
             return {key: _none_if_left(value_of(value)) for key, value in item.items()}
         return item
 
-    return _none_if_left(value_of(nested))
+    rebuilt = _none_if_left(value_of(nested))
+    return failures[0] if failures and errors == "raise" else rebuilt
 
 
 def _none_if_left(value: Any) -> Any:

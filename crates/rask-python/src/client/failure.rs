@@ -36,7 +36,7 @@ impl Failure {
     }
 }
 
-fn made(py: Python<'_>, name: &str, arguments: impl for<'a> pyo3::call::PyCallArgs<'a>) -> PyErr {
+fn made<'py>(py: Python<'py>, name: &str, arguments: impl pyo3::call::PyCallArgs<'py>) -> PyErr {
     let make = || py.import("rask.distributed.failures")?.getattr(name)?.call1(arguments);
     match make() {
         Ok(exception) => PyErr::from_value(exception),
@@ -45,7 +45,7 @@ fn made(py: Python<'_>, name: &str, arguments: impl for<'a> pyo3::call::PyCallAr
 }
 
 /// The exception that a failed task raises where its value is asked for.
-pub fn of_task(py: Python<'_>, error: &TaskError, key: Option<Bound<'_, PyAny>>) -> PyErr {
+pub fn of_task<'py>(py: Python<'py>, error: &TaskError, key: Option<Bound<'py, PyAny>>) -> PyErr {
     let key = key.unwrap_or_else(|| pyo3::types::PyString::new(py, &error.key).into_any());
     match &error.kind {
         ErrorKind::KilledWorker { last_worker, allowed_failures, deaths } => {
@@ -68,12 +68,12 @@ pub fn of_task(py: Python<'_>, error: &TaskError, key: Option<Bound<'_, PyAny>>)
 }
 
 /// The exception of a future that will never have a value.
-pub fn cancelled(py: Python<'_>, key: Bound<'_, PyAny>, reason: &str) -> PyErr {
+pub fn cancelled<'py>(py: Python<'py>, key: Bound<'py, PyAny>, reason: &str) -> PyErr {
     made(py, "cancelled", (key, reason))
 }
 
 /// The exception of a value that could not be brought.
-pub fn of_fetch(py: Python<'_>, error: &FetchError, key: Bound<'_, PyAny>) -> PyErr {
+pub fn of_fetch<'py>(py: Python<'py>, error: &FetchError, key: Bound<'py, PyAny>) -> PyErr {
     match error {
         FetchError::Erred(error) | FetchError::Unserializable(error) => of_task(py, error, Some(key)),
         FetchError::Cancelled { reason } | FetchError::Lost { reason } => cancelled(py, key, reason),

@@ -86,13 +86,14 @@ impl Session {
         )
     }
 
-    /// Waits for futures and returns their values. `errors`: ``"raise"``, ``"skip"``, or ``"return"`` failures in place of values.
+    /// Waits for futures and returns their values. `errors`: ``"raise"`` (the first failure is returned, for the caller to
+    /// raise once it holds no futures), ``"skip"``, or ``"return"`` failures in place of values.
     fn gather<'py>(
         &self,
         py: Python<'py>,
         futures: &Bound<'py, PyList>,
         errors: &str,
-    ) -> PyResult<Bound<'py, PyList>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let errors = match errors {
             "raise" => Errors::Raise,
             "skip" => Errors::Skip,
@@ -129,12 +130,12 @@ impl Session {
             };
             match (value, errors) {
                 (Ok(value), _) => values.append(value)?,
-                (Err(error), Errors::Raise) => return Err(error),
+                (Err(error), Errors::Raise) => return Ok(Bound::new(py, Failure::of(py, &error))?.into_any()),
                 (Err(_), Errors::Skip) => {}
                 (Err(error), Errors::Return) => values.append(Bound::new(py, Failure::of(py, &error))?)?,
             }
         }
-        Ok(values)
+        Ok(values.into_any())
     }
 }
 

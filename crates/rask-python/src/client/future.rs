@@ -43,15 +43,15 @@ impl Hold {
 #[pyclass(frozen, weakref, module = "rask.distributed")]
 pub struct Future {
     hold: OnceLock<Hold>,
-    /// Known from the start where the future was made from a key.
-    given_key: Option<Key>,
+    /// Known from the start where the future was made from a key; kept when it lets go of its place.
+    known_key: OnceLock<Key>,
 }
 
 impl Future {
     /// A future that has been counted already.
-    pub fn held(py: Python<'_>, engine: &Arc<Engine>, id: FutureId) -> PyResult<Bound<'_, Future>> {
+    pub fn held<'py>(py: Python<'py>, engine: &Arc<Engine>, id: FutureId) -> PyResult<Bound<'py, Future>> {
         let hold = Hold { engine: engine.clone(), id, released: AtomicBool::new(false) };
-        Bound::new(py, Future { hold: OnceLock::from(hold), given_key: None })
+        Bound::new(py, Future { hold: OnceLock::from(hold), known_key: OnceLock::new() })
     }
 
     /// Its number in that session, if it belongs to it.
@@ -86,7 +86,7 @@ impl Future {
     }
 
     fn key_text(&self, py: Python<'_>) -> PyResult<Key> {
-        if let Some(key) = &self.given_key {
+        if let Some(key) = self.known_key.get() {
             return Ok(key.clone());
         }
         let hold = self.hold(py)?;
@@ -162,7 +162,7 @@ fn seconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
 fn helper<'py>(
     slf: &Bound<'py, Future>,
     name: &str,
-    arguments: impl for<'a> pyo3::call::PyCallArgs<'a>,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     slf.py().import("rask.distributed.futures")?.getattr(name)?.call1(arguments)
 }
@@ -183,7 +183,7 @@ impl Future {
         state: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Future> {
         let _ = state;
-        let future = Future { hold: OnceLock::new(), given_key: Some(key_from_python(key)?) };
+        let future = Future { hold: OnceLock::new(), known_key: OnceLock::from(key_from_python(key)?) };
         if let Some(client) = client {
             let session: Bound<'_, Session> = client.getattr("_session")?.extract()?;
             let adopted = future.adopt(py, &session.get().engine)?;
@@ -205,7 +205,7 @@ impl Future {
     /// used yet.
     #[getter]
     fn status(&self) -> Option<&'static str> {
-        self.status_now().map(Status::name)
+        self.status_now().map(Status::as_str)
     }
 
     /// The client.
@@ -352,6 +352,9 @@ impl Future {
     /// Lets go of the result: if nobody else holds it, it is forgotten.
     fn release(&self) {
         if let Some(hold) = self.hold.get() {
+            if let Some(key) = hold.engine.client.describe(hold.id) {
+                let _ = self.known_key.set(key);
+            }
             hold.release();
         }
     }

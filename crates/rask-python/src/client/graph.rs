@@ -15,7 +15,7 @@ use super::session::{Engine, Session};
 use super::submit::warn_nbytes;
 use crate::codec::Capture;
 use crate::delayed::class::Delayed;
-use crate::delayed::node::Node;
+use crate::delayed::node::{Node, What};
 use crate::graph::build::{BuildOptions, build};
 use crate::graph::sink::GraphSink;
 use crate::graph::source::{GraphSource, node_in_graph};
@@ -27,6 +27,8 @@ pub struct SessionSink<'py> {
     engine: Arc<Engine>,
     /// Holds on futures that the graph refers to, until it is submitted.
     adopted: Vec<Py<Future>>,
+    /// Numbers of the graph's own tasks.
+    allocated: Vec<std::ops::Range<u64>>,
     /// Bytes of arguments sent.
     pub nbytes: usize,
 }
@@ -34,7 +36,7 @@ pub struct SessionSink<'py> {
 impl<'py> SessionSink<'py> {
     /// A sink for one graph.
     pub fn new(py: Python<'py>, engine: &Arc<Engine>) -> SessionSink<'py> {
-        SessionSink { py, engine: engine.clone(), adopted: Vec::new(), nbytes: 0 }
+        SessionSink { py, engine: engine.clone(), adopted: Vec::new(), allocated: Vec::new(), nbytes: 0 }
     }
 }
 
@@ -71,7 +73,9 @@ impl GraphSink for SessionSink<'_> {
     }
 
     fn allocate(&mut self, count: u64) -> PyResult<FutureId> {
-        self.engine.client.allocate(count).map_err(|error| failure::of_call(self.py, error))
+        let first = self.engine.client.allocate(count).map_err(|error| failure::of_call(self.py, error))?;
+        self.allocated.push(first.0..first.0 + count);
+        Ok(first)
     }
 
     fn emit(&mut self, chunk: GraphChunk, _keys: Vec<(u32, KeyId)>) -> PyResult<()> {
@@ -111,12 +115,12 @@ impl Session {
                 return Err(error);
             }
         };
-        let mut counted: HashSet<FutureId> =
-            sink.adopted.iter().filter_map(|future| future.get().id_in(engine)).collect();
+        let is_new = |id: &FutureId| sink.allocated.iter().any(|numbers| numbers.contains(&id.0));
+        let mut counted = HashSet::new();
         let mut futures = Vec::with_capacity(ids.len());
         for id in ids {
             // A new task came with one count for its first future; every other future takes its own.
-            if !counted.insert(id) {
+            if !is_new(&id) || !counted.insert(id) {
                 engine.client.retain(id).map_err(|error| failure::of_call(py, error))?;
             }
             futures.push(Future::held(py, engine, id)?);
@@ -159,4 +163,20 @@ impl Session {
             keys.iter().map(|key| node_in_graph(&source, &key)).collect::<PyResult<_>>()?;
         self.build(py, &nodes, options, false)
     }
+}
+
+/// The futures that a lazy value stands for: its own, if it was persisted; none if it is still to be computed.
+#[pyfunction]
+pub fn delayed_futures<'py>(delayed: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, Future>>> {
+    let py = delayed.py();
+    let Some(node) = Delayed::node_of(delayed) else { return Ok(Vec::new()) };
+    let object = match &node.what {
+        What::Future(future) => future.bind(py).clone(),
+        What::InGraph(source) => match source.graph(py).get_item(node.python_key(py)?) {
+            Ok(found) => found,
+            Err(_) => return Ok(Vec::new()),
+        },
+        What::Call(_) | What::Value(_) => return Ok(Vec::new()),
+    };
+    Ok(object.cast_into::<Future>().into_iter().collect())
 }

@@ -34,5 +34,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<future::Future>()?;
     module.add_class::<options::TaskOptions>()?;
     module.add_class::<failure::Failure>()?;
-    module.add_class::<queue::CompletionQueue>()
+    module.add_class::<queue::CompletionQueue>()?;
+    module.add_function(wrap_pyfunction!(graph::delayed_futures, module)?)
 }

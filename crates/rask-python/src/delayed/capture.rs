@@ -72,6 +72,7 @@ struct Capture<'py> {
 }
 
 /// The arguments of a call.
+#[inline]
 pub fn capture_call(
     py: Python<'_>,
     args: &Bound<'_, PyTuple>,
@@ -146,14 +147,17 @@ impl<'py> Capture<'py> {
         }
     }
 
-    fn finish(self) -> PyResult<Arguments> {
-        let Capture { head, refs, deps, contains_itself, .. } = self;
-        let arguments =
-            Arguments { head: SmallVec::from_slice(&head), refs: refs.into_boxed_slice(), deps: deps.nodes };
-        if head.capacity() <= 1 << 16 {
-            SCRATCH.set(head);
+    #[inline]
+    fn finish(&mut self) -> PyResult<Arguments> {
+        let arguments = Arguments {
+            head: SmallVec::from_slice(&self.head),
+            refs: if self.refs.is_empty() { Box::default() } else { std::mem::take(&mut self.refs).into() },
+            deps: std::mem::take(&mut self.deps.nodes),
+        };
+        if self.head.capacity() <= 1 << 16 {
+            SCRATCH.set(std::mem::take(&mut self.head));
         }
-        if contains_itself && !arguments.deps.is_empty() {
+        if self.contains_itself && !arguments.deps.is_empty() {
             return Err(PyRecursionError::new_err("a container that holds Delayed objects contains itself"));
         }
         if arguments.head.len() > u32::MAX as usize {

@@ -192,7 +192,7 @@ impl Delayed {
 
     #[getter]
     fn __dask_scheduler__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(py.import("rask.base")?.getattr("default_get")?.unbind())
+        Ok(py.import("rask.delayed")?.getattr("default_get")?.unbind())
     }
 
     /// Computes the value.
@@ -262,7 +262,7 @@ impl Delayed {
     }
 
     fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("rask.base")?.getattr("await_collection")?.call1((slf,))
+        slf.py().import("rask.base")?.getattr("DaskMethodsMixin")?.getattr("__await__")?.call1((slf,))
     }
 
     #[pyo3(signature = (*args, **kwargs))]

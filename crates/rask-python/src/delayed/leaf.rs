@@ -70,12 +70,12 @@ pub fn record<'py>(
     let options = CallOptions::split(kwargs)?;
     let arguments = capture_call(py, args, options.kwargs.as_ref())?;
     let pure = wrap::purity(py, options.pure.as_ref(), pure)?;
-    let mut node = Node::new(What::Call(callee.clone()), arguments, pure);
-    node.annotations = settings::annotations(py)?;
+    let annotations = settings::annotations(py)?;
+    let node = Arc::new(Node::annotated(What::Call(callee.clone()), arguments, pure, annotations));
     if let Some(key) = options.key {
-        node = node.with_key(key);
+        let _ = node.key.set(key); // a node just made has none
     }
-    Ok(Arc::new(node))
+    Ok(node)
 }
 
 impl DelayedLeaf {

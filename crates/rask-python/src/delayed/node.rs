@@ -51,11 +51,13 @@ pub struct Node {
 
 impl Node {
     /// A node without key or annotations.
+    #[inline(always)]
     pub fn new(what: What, arguments: Arguments, pure: bool) -> Node {
         Node { what, arguments, key: OnceLock::new(), pure, annotations: None, mark: AtomicU64::new(0) }
     }
 
     /// With a key that was given.
+    #[inline]
     pub fn with_key(self, key: NodeKey) -> Node {
         // A node just made has none.
         let _ = self.key.set(key);

@@ -183,6 +183,6 @@ fn code_of(reason: &StopReason) -> u8 {
     match reason {
         StopReason::Closed(_) | StopReason::Left(_) => 0,
         StopReason::NotConnected(_) | StopReason::Refused(_) => 2,
-        StopReason::SchedulerLost(_) | StopReason::Violation(_) => 1,
+        StopReason::SchedulerLost(_) | StopReason::Violation(_) | StopReason::Broken => 1,
     }
 }

@@ -10,7 +10,7 @@ pub fn task_error(py: Python<'_>, kind: ErrorKind, key: String, error: &PyErr) -
     static DUMP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let dumped = DUMP
         .import(py, "rask._worker", "dump_failure")
-        .and_then(|dump| dump.call1((error.value(py),)))
+        .and_then(|dump| dump.call1((error.clone_ref(py).into_value(py),)))
         .and_then(|dumped| dumped.extract::<(Vec<u8>, Vec<u8>, String)>());
     match dumped {
         Ok((exception, traceback, text)) => TaskError {

@@ -48,19 +48,16 @@ fn is_plain(value: &Bound<'_, PyAny>, items: &mut usize, depth: usize) -> bool {
         return false;
     }
     *items -= 1;
-    let all = |parts: &mut dyn Iterator<Item = Bound<'_, PyAny>>, items: &mut usize| {
-        parts.all(|part| is_plain(&part, items, depth + 1))
-    };
     if let Ok(list) = value.cast_exact::<PyList>() {
-        list.len() <= *items && all(&mut list.iter(), items)
+        list.len() <= *items && list.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        tuple.len() <= *items && all(&mut tuple.iter(), items)
+        tuple.len() <= *items && tuple.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
         dict.len() <= *items && dict.iter().all(|(k, v)| is_plain(&k, items, depth + 1) && is_plain(&v, items, depth + 1))
     } else if let Ok(set) = value.cast_exact::<PySet>() {
-        set.len() <= *items && all(&mut set.iter(), items)
+        set.len() <= *items && set.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
-        set.len() <= *items && all(&mut set.iter(), items)
+        set.len() <= *items && set.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(text) = value.cast_exact::<PyString>() {
         text.len().is_ok_and(|len| len <= INLINE_BYTES_MAX)
     } else if let Ok(bytes) = value.cast_exact::<PyBytes>() {
