@@ -53,7 +53,13 @@ impl Node {
     /// A node without key or annotations.
     #[inline(always)]
     pub fn new(what: What, arguments: Arguments, pure: bool) -> Node {
-        Node { what, arguments, key: OnceLock::new(), pure, annotations: None, mark: AtomicU64::new(0) }
+        Node::annotated(what, arguments, pure, None)
+    }
+
+    /// A node without key.
+    #[inline(always)]
+    pub fn annotated(what: What, arguments: Arguments, pure: bool, annotations: Option<Py<PyAny>>) -> Node {
+        Node { what, arguments, key: OnceLock::new(), pure, annotations, mark: AtomicU64::new(0) }
     }
 
     /// With a key that was given.
