@@ -79,11 +79,9 @@ pub struct Options {
     /// Accepted; a worker has no dashboard of its own yet
     #[arg(long, value_name = "HOST:PORT")]
     dashboard_address: Option<String>,
-    /// Accepted; a worker has no dashboard of its own yet
-    #[arg(long, overrides_with = "no_dashboard")]
+    #[arg(long, overrides_with = "no_dashboard", hide = true)]
     dashboard: bool,
-    /// Accepted; a worker has no dashboard of its own yet
-    #[arg(long)]
+    #[arg(long, hide = true)]
     no_dashboard: bool,
 }
 
