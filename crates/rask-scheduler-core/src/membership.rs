@@ -8,6 +8,9 @@ use crate::loss::Departure;
 use crate::scheduler::Scheduler;
 use crate::worker::WorkerStatus;
 
+/// No worker has more of a resource than this.
+const AMOUNT_MAX: f64 = 1e15;
+
 impl Scheduler {
     /// A worker said something.
     pub(crate) fn on_worker(&mut self, worker: WorkerId, message: WorkerToScheduler) {
@@ -53,6 +56,8 @@ impl Scheduler {
         }
         // A worker without threads is a mistake; Dask's workers have at least one, too.
         description.nthreads = description.nthreads.max(1);
+        // `max` takes what is not a number for nothing, and without end it could not be added up.
+        description.resources.iter_mut().for_each(|(_, amount)| *amount = amount.max(0.0).min(AMOUNT_MAX));
         self.bury_namesake(&description.name);
         let is_taken = self
             .workers

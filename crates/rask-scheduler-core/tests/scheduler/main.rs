@@ -1,0 +1,19 @@
+//! The scheduler through its public face: events in, effects out, invariants in between.
+
+mod lines;
+mod stage;
+
+mod cancel;
+mod errors;
+mod fairness;
+mod graphs;
+mod loss;
+mod ops;
+mod placement;
+mod queries;
+mod random;
+mod results;
+mod scale;
+mod scatter;
+mod strangers;
+mod wants;
