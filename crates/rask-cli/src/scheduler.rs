@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use rask_cluster::{AccessFile, AccessGuard, access, random_bytes, random_u64, random_uuid};
 use rask_comm::{Address, DEFAULT_PORT};
+use rask_dashboard::Dashboard;
 use rask_scheduler::{SchedulerConfig, SchedulerHandle, SchedulerOptions};
 
 use crate::exit::{self, Failure};
@@ -59,7 +60,9 @@ pub struct Options {
 pub fn run(options: Options) -> Result<(), Failure> {
     let listen = listen_address(&options)?;
     let mut access = known_access(options.access_file.as_deref())?;
-    let scheduler = start(&listen, &access, dashboard(&options)?)?;
+    let wanted = dashboard_address(&options, &listen)?;
+    let dashboard = wanted.as_ref().map(|(host, port)| serve_dashboard(host, *port)).transpose()?;
+    let scheduler = start(&listen, &access, dashboard.as_ref())?;
     let addresses = host::contact_addresses(&scheduler.addresses()[0]);
     access = AccessFile { addresses, pid: std::process::id(), host: access::hostname(), ..access };
     let published = publish(&access, options.access_file.as_deref())?;
@@ -72,7 +75,12 @@ pub fn run(options: Options) -> Result<(), Failure> {
         noted.store(true, Ordering::Release);
         reactor.stop();
     })?;
-    greet(&access, options.access_file.as_deref().unwrap_or(published.path()));
+    let dashboard_line = dashboard.as_ref().zip(wanted).map(|(dashboard, (_, port))| {
+        let moved = port != 0 && port != dashboard.port();
+        let why = if moved { format!(" (port {port} is in use)") } else { String::new() };
+        format!("  dashboard    {}{why}", dashboard.link())
+    });
+    greet(&access, options.access_file.as_deref().unwrap_or(published.path()), dashboard_line);
 
     if scheduler.wait() {
         say("rask scheduler: shut down by a client");
@@ -104,17 +112,31 @@ fn listen_address(options: &Options) -> Result<Address, Failure> {
     }
 }
 
-/// Port of the dashboard; 0 if there is to be none.
-fn dashboard(options: &Options) -> Result<u16, Failure> {
-    let text = options.dashboard_address.as_str();
+/// Where to serve the dashboard, if there is to be one; without a host, where the scheduler listens.
+fn dashboard_address(options: &Options, listen: &Address) -> Result<Option<(String, u16)>, Failure> {
     if options.no_dashboard {
-        return Ok(0);
+        return Ok(None);
     }
-    let port = text.rsplit(':').next().unwrap_or(text);
+    let text = options.dashboard_address.as_str();
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let host = match (host, listen) {
+        ("", Address::Tcp { host, .. }) => host.clone(),
+        (host, _) => host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+    };
     let parsed = if port.is_empty() { Ok(DASHBOARD_PORT) } else { port.parse() };
-    parsed.map_err(|_| {
+    let port = parsed.map_err(|_| {
         Failure::usage(format!("--dashboard-address {text}: the port is not a number below 65536"))
-    })
+    })?;
+    Ok(Some((host, port)))
+}
+
+/// The dashboard, at another port if that one is taken.
+fn serve_dashboard(host: &str, port: u16) -> Result<Dashboard, Failure> {
+    let served = match Dashboard::start(host, port) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Dashboard::start(host, 0),
+        other => other,
+    };
+    served.map_err(|error| Failure::usage(format!("{error}; see --dashboard-address and --no-dashboard")))
 }
 
 /// The cluster of an access file that exists already, else a new one.
@@ -130,19 +152,19 @@ fn known_access(path: Option<&Path>) -> Result<AccessFile, Failure> {
     Ok(file)
 }
 
-fn start(listen: &Address, access: &AccessFile, dashboard_port: u16) -> Result<SchedulerHandle, Failure> {
+fn start(
+    listen: &Address,
+    access: &AccessFile,
+    dashboard: Option<&Dashboard>,
+) -> Result<SchedulerHandle, Failure> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-    let dashboard_link = match dashboard_port {
-        0 => String::new(),
-        port => format!("http://127.0.0.1:{port}/status"),
-    };
     let config = SchedulerConfig {
         epoch: random_u64(),
         name: format!("Scheduler-{}", random_uuid()),
         data_secret: random_bytes::<32>().to_vec().into(),
         started_unix_s: started,
-        dashboard_link,
-        dashboard_port,
+        dashboard_link: dashboard.map_or_else(String::new, Dashboard::link),
+        dashboard_port: dashboard.map_or(0, Dashboard::port),
         ..SchedulerConfig::default()
     };
     let options = SchedulerOptions { listen: vec![listen.clone()], acceptance: access.acceptance(), config };
@@ -176,18 +198,18 @@ fn publish(access: &AccessFile, path: Option<&Path>) -> Result<AccessGuard, Fail
 }
 
 /// What to do next, in the few lines a user reads.
-fn greet(access: &AccessFile, file: &Path) {
+fn greet(access: &AccessFile, file: &Path, dashboard_line: Option<String>) {
     let address = access.addresses[0].to_string();
     let short = address.strip_prefix("tcp://").unwrap_or(&address);
-    say(&format!(
-        "rask scheduler {} at {address}\n  \
-           access file  {} (whoever can read it can join)\n  \
-           add workers  rask worker {short}\n  \
-           connect      Client(\"{short}\")\n\
-         Ctrl-C ends it.",
-        env!("CARGO_PKG_VERSION"),
-        file.display(),
-    ));
+    let mut lines = vec![
+        format!("rask scheduler {} at {address}", env!("CARGO_PKG_VERSION")),
+        format!("  access file  {} (whoever can read it can join)", file.display()),
+        format!("  add workers  rask worker {short}"),
+        format!("  connect      Client(\"{short}\")"),
+    ];
+    lines.extend(dashboard_line);
+    lines.push("Ctrl-C ends it.".to_owned());
+    say(&lines.join("\n"));
 }
 
 #[cfg(test)]
@@ -231,19 +253,31 @@ mod tests {
     }
 
     #[test]
-    fn the_dashboards_port_is_the_last_part_of_its_address() {
+    fn the_dashboard_is_served_where_the_scheduler_listens_unless_told_otherwise() {
+        let listen = Address::tcp("10.0.0.1", 8786);
         for (flags, expected) in [
-            (&[][..], Some(8787)),
-            (&["--dashboard-address", ":9000"], Some(9000)),
-            (&["--dashboard-address", "0.0.0.0:9000"], Some(9000)),
-            (&["--dashboard-address", "9000"], Some(9000)),
-            (&["--dashboard-address", ":"], Some(8787)),
-            (&["--no-dashboard"], Some(0)),
-            (&["--no-dashboard", "--dashboard"], Some(8787)),
-            (&["--dashboard-address", ":http"], None),
+            (&[][..], Some(("10.0.0.1", 8787))),
+            (&["--dashboard-address", ":9000"], Some(("10.0.0.1", 9000))),
+            (&["--dashboard-address", "0.0.0.0:9000"], Some(("0.0.0.0", 9000))),
+            (&["--dashboard-address", "[::1]:9000"], Some(("::1", 9000))),
+            (&["--dashboard-address", "9000"], Some(("10.0.0.1", 9000))),
+            (&["--dashboard-address", ":"], Some(("10.0.0.1", 8787))),
+            (&["--no-dashboard"], None),
+            (&["--no-dashboard", "--dashboard"], Some(("10.0.0.1", 8787))),
         ] {
-            assert_eq!(dashboard(&options(flags)).ok(), expected, "{flags:?}");
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(dashboard_address(&options(flags), &listen), Ok(expected), "{flags:?}");
         }
+        assert!(dashboard_address(&options(&["--dashboard-address", ":http"]), &listen).is_err());
+    }
+
+    #[test]
+    fn a_dashboard_whose_port_is_taken_moves() {
+        let taken = serve_dashboard("127.0.0.1", 0).unwrap();
+        let moved = serve_dashboard("127.0.0.1", taken.port()).unwrap();
+        assert_ne!(moved.port(), taken.port());
+        let failure = serve_dashboard("192.0.2.1", 0).err().unwrap();
+        assert!(failure.text.contains("--dashboard-address"), "{failure}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Desk {
 
     /// A scheduler at a free port, and its address.
     fn scheduler(&self, more: &[&str]) -> (Running, String) {
-        let mut scheduler = self.start(&[&["scheduler", "--port", "0"], more].concat());
+        let mut scheduler =
+            self.start(&[&["scheduler", "--port", "0", "--dashboard-address", ":0"], more].concat());
         let line = scheduler.line_with(" at tcp://");
         let address = line.split(" at tcp://").nth(1).unwrap().to_owned();
         scheduler.line_with("Ctrl-C ends it.");
