@@ -4,11 +4,21 @@ time."""
 from __future__ import annotations
 
 import socket
+import sys
 import time
 
 import pytest
 
-from .peer import Client, rask_only
+from .peer import IS_RASK, Client, config, rask_only
+
+
+@pytest.fixture(autouse=True)
+def no_default_client_left():
+    """Dask keeps a client that failed to connect as its default, and later tests would compute on it."""
+    yield
+    if not IS_RASK:
+        sys.modules["distributed.client"]._global_clients.clear()
+        config.config.pop("scheduler", None)
 
 
 @pytest.fixture
