@@ -275,7 +275,21 @@ impl Scheduler {
     fn run_again(&mut self, id: TaskId, cause: Cause) {
         match self.missing_dependencies(id) {
             0 => self.make_ready(id, cause),
-            on => self.set_state(id, TaskState::Waiting { on }, cause),
+            on => {
+                self.set_state(id, TaskState::Waiting { on }, cause);
+                self.fail_with_dependency(id);
+            }
+        }
+    }
+
+    /// A task waits again. While it ran, an input may have been lost, made again, and failed: then it fails, too.
+    pub(crate) fn fail_with_dependency(&mut self, id: TaskId) {
+        let erred = self.tasks[id].dependencies.iter().find_map(|dep| match self.tasks[*dep].state {
+            TaskState::Erred(error) => Some(error),
+            _ => None,
+        });
+        if let Some(error) = erred {
+            self.fail(id, error, Cause::DependencyErred);
         }
     }
 

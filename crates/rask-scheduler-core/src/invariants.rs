@@ -66,6 +66,9 @@ impl Scheduler {
             TaskState::Waiting { on } => {
                 assert!(on > 0, "a waiting task waits for something: {}", what());
                 assert_eq!(missing, on, "it waits for what is missing: {}", what());
+                let erred = |dep: &TaskId| matches!(self.tasks[*dep].state, TaskState::Erred(_));
+                let waits_in_vain = task.dependencies.iter().any(erred);
+                assert!(!waits_in_vain, "it waits for what can still come: {}", what());
             }
             TaskState::Queued => assert_eq!(missing, 0, "a queued task could run: {}", what()),
             TaskState::Processing { worker, .. } => {

@@ -64,8 +64,9 @@ impl Scheduler {
                 return self.fail(id, error, Cause::WorkerLost(worker));
             }
         }
-        if on == 0 {
-            self.make_ready(id, Cause::WorkerLost(worker));
+        match on {
+            0 => self.make_ready(id, Cause::WorkerLost(worker)),
+            _ => self.fail_with_dependency(id),
         }
     }
 

@@ -6,7 +6,7 @@ use rask_types::{TypeId, WorkerId};
 use crate::effect::Effect;
 use crate::loss::Departure;
 use crate::scheduler::Scheduler;
-use crate::worker::WorkerStatus;
+use crate::worker::{WorkerOutbox, WorkerStatus};
 
 /// No worker has more of a resource than this.
 const AMOUNT_MAX: f64 = 1e15;
@@ -123,6 +123,7 @@ impl Scheduler {
             return self.remove_worker(worker, &Departure::Death(None), reason);
         }
         entry.status = WorkerStatus::AwaitingExitReport { until };
+        entry.outbox = WorkerOutbox::default();
         let local = std::mem::take(&mut entry.local);
         self.workers_changed();
         self.lose_replicas(worker);
