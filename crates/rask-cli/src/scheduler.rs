@@ -63,11 +63,6 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let wanted = dashboard_address(&options, &listen)?;
     let dashboard = wanted.as_ref().map(|(host, port)| serve_dashboard(host, *port)).transpose()?;
     let scheduler = start(&listen, &access, dashboard.as_ref())?;
-    let addresses = host::contact_addresses(&scheduler.addresses()[0]);
-    access = AccessFile { addresses, pid: std::process::id(), host: access::hostname(), ..access };
-    let published = publish(&access, options.access_file.as_deref())?;
-    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
-
     let reactor = scheduler.reactor().clone();
     let interrupted = Arc::new(AtomicBool::new(false));
     let noted = interrupted.clone();
@@ -75,6 +70,12 @@ pub fn run(options: Options) -> Result<(), Failure> {
         noted.store(true, Ordering::Release);
         reactor.stop();
     })?;
+
+    let addresses = host::contact_addresses(&scheduler.addresses()[0]);
+    access = AccessFile { addresses, pid: std::process::id(), host: access::hostname(), ..access };
+    let published = publish(&access, options.access_file.as_deref())?;
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
+
     let dashboard_line = dashboard.as_ref().zip(wanted).map(|(dashboard, (_, port))| {
         let moved = port != 0 && port != dashboard.port();
         let why = if moved { format!(" (port {port} is in use)") } else { String::new() };
