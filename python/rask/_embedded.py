@@ -47,7 +47,7 @@ def _engine(processes: bool) -> Client:
             from rask.distributed.client import Client
 
             client = Client(
-                processes=processes, dashboard_address=":0", set_as_default=False, name="embedded"
+                processes=processes, dashboard_address="", set_as_default=False, name="embedded"
             )
             _engines[processes] = (os.getpid(), client)
         return client

@@ -357,12 +357,20 @@ def optimize(*args: Any, traverse: bool = True, **kwargs: Any) -> tuple:
     optimized = []
     for collection in collections:
         if _is_delayed(collection):
-            # A lazy value's graph holds only what it needs; chains are fused while it is sent.
-            optimized.append(collection)
+            # A lazy value's graph holds only what it needs.
+            optimized.append(_fused(collection) if config.get("optimization.fuse.delayed", False) else collection)
             continue
         rebuild, extra = collection.__dask_postpersist__()
         optimized.append(rebuild(_graph_of(collection, True), *extra))
     return repack(optimized)
+
+
+def _fused(delayed: Any) -> Any:
+    """The lazy value over a graph whose linear chains are one task each."""
+    from rask.optimization import fuse_linear
+
+    rebuild, extra = delayed.__dask_postpersist__()
+    return rebuild(fuse_linear(dict(delayed.__dask_graph__()), {delayed.key}), *extra)
 
 
 def visualize(

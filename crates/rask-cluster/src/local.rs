@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rask_comm::{Address, Credentials, ReactorHandle};
+use rask_dashboard::Dashboard;
 use rask_scheduler::{SchedulerConfig, SchedulerHandle, SchedulerOptions};
 
 use crate::access::{AccessFile, AccessGuard};
@@ -31,6 +32,8 @@ pub struct LocalClusterOptions {
     pub scheduler_port: u16,
     /// Between workers and scheduler.
     pub protocol: Protocol,
+    /// Where to serve the dashboard: host and port, 0 for any; `None` for no dashboard. If the port is taken, another is used.
+    pub dashboard: Option<(String, u16)>,
     /// The program that is a worker; `None` if all workers live in this process.
     pub command: Option<WorkerCommand>,
     /// Takes what workers print; `None` lets them inherit this process's outputs.
@@ -56,6 +59,7 @@ pub struct LocalWorker {
 pub struct LocalCluster {
     nanny: Option<Nanny>,
     scheduler: Option<SchedulerHandle>,
+    dashboard: Option<Dashboard>,
     access: AccessFile,
     guard: Option<AccessGuard>,
     folder: tempfile::TempDir,
@@ -81,7 +85,10 @@ impl LocalCluster {
         }
         let mut access = AccessFile::new(Vec::new());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let dashboard = options.dashboard.map(|(host, port)| serve_dashboard(&host, port)).transpose()?;
         let config = SchedulerConfig {
+            dashboard_link: dashboard.as_ref().map_or_else(String::new, Dashboard::link),
+            dashboard_port: dashboard.as_ref().map_or(0, Dashboard::port),
             epoch: random_u64(),
             name: format!("Scheduler-{}", random_uuid()),
             data_secret: random_bytes::<32>().to_vec().into(),
@@ -110,6 +117,7 @@ impl LocalCluster {
         Ok(LocalCluster {
             nanny,
             scheduler: Some(scheduler),
+            dashboard,
             access,
             guard: Some(guard),
             folder,
@@ -163,6 +171,11 @@ impl LocalCluster {
         &self.memory_address
     }
 
+    /// The dashboard, if there is one.
+    pub fn dashboard(&self) -> Option<&Dashboard> {
+        self.dashboard.as_ref()
+    }
+
     /// What lets others in.
     pub fn access(&self) -> &AccessFile {
         &self.access
@@ -200,6 +213,7 @@ impl LocalCluster {
             nanny.close();
         }
         self.scheduler = None;
+        self.dashboard = None;
     }
 }
 
@@ -209,11 +223,10 @@ impl Drop for LocalCluster {
     }
 }
 
-/// The link that users are told for a dashboard at a port; empty without one.
-pub fn dashboard_link(host: &str, port: u16) -> String {
-    match (port, host) {
-        (0, _) => String::new(),
-        (_, "" | "0.0.0.0" | "::") => format!("http://127.0.0.1:{port}/status"),
-        _ => format!("http://{host}:{port}/status"),
+/// The dashboard at that port, or at any if that one is taken.
+fn serve_dashboard(host: &str, port: u16) -> io::Result<Dashboard> {
+    match Dashboard::start(host, port) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Dashboard::start(host, 0),
+        other => other,
     }
 }

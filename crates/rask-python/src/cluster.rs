@@ -44,7 +44,7 @@ impl LocalCluster {
     /// Starts a scheduler, and a nanny if workers are to be processes.
     #[new]
     #[pyo3(signature = (*, host, port, unix, processes, program, arguments, environment, runtime_settings,
-        allowed_failures, dashboard_port, on_output))]
+        allowed_failures, dashboard, on_output))]
     #[allow(clippy::too_many_arguments)] // keyword-only, from one caller
     fn start(
         py: Python<'_>,
@@ -57,25 +57,20 @@ impl LocalCluster {
         environment: Vec<(String, String)>,
         runtime_settings: &str,
         allowed_failures: u32,
-        dashboard_port: u16,
+        dashboard: Option<(String, u16)>,
         on_output: Option<Py<PyAny>>,
     ) -> PyResult<LocalCluster> {
         let runtime_settings =
             serde_json::from_str(runtime_settings).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let command = WorkerCommand { program, arguments, environment, runtime_settings };
-        let dashboard_link = rask_cluster::local::dashboard_link(&host, dashboard_port);
         let options = LocalClusterOptions {
             host,
             scheduler_port: port,
+            dashboard,
             protocol: if unix { Protocol::Unix } else { Protocol::Tcp },
             command: processes.then_some(command),
             sink: on_output.map(sink),
-            config: SchedulerConfig {
-                allowed_failures,
-                dashboard_link: dashboard_link.clone(),
-                dashboard_port,
-                ..SchedulerConfig::default()
-            },
+            config: SchedulerConfig { allowed_failures, ..SchedulerConfig::default() },
         };
         let cluster = py.detach(|| Cluster::start(options)).map_err(explain)?;
         Ok(LocalCluster {
@@ -83,7 +78,7 @@ impl LocalCluster {
             memory_address: cluster.memory_address().to_string(),
             folder: cluster.folder().to_owned(),
             access_file: cluster.access_path().map(ToOwned::to_owned),
-            dashboard_link,
+            dashboard_link: cluster.dashboard().map_or_else(String::new, |dashboard| dashboard.link()),
             cluster: Mutex::new(Some(cluster)),
         })
     }

@@ -9,7 +9,12 @@ import uuid
 import weakref
 from collections.abc import Iterable, Iterator
 
-from rask.distributed.errors import ClosedClientError, WorkerStartTimeoutError
+from rask.distributed.errors import (
+    ClosedClientError,
+    FutureCancelledError,
+    FuturesCancelledError,
+    WorkerStartTimeoutError,
+)
 from rask.distributed.queries import ClusterQueries
 from rask.distributed.submission import Submission
 from rask.distributed.waiting import seconds
@@ -455,7 +460,14 @@ def futures_of(o: Any, client: Client | None = None) -> list[Future]:
             stack.extend(reversed(list(item)))
         elif hasattr(item, "__dask_graph__"):
             stack.extend(reversed([value for value in dict(item.__dask_graph__()).values()]))
-    return list(found.values())
+    futures = list(found.values())
+    if client is not None:
+        cancelled = [future for future in futures if future.cancelled()]
+        if cancelled:
+            raise FuturesCancelledError(
+                FutureCancelledError(future.key, future._reason()) for future in cancelled
+            )
+    return futures
 
 
 def fire_and_forget(obj: Any) -> None:

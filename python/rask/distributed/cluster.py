@@ -113,7 +113,7 @@ class LocalCluster:
         self._threads_per_worker = threads_per_worker
         self._memory_limit = _memory_limit(memory_limit, threads_per_worker, n_workers)
         self._resources = {str(key): float(amount) for key, amount in (resources or {}).items()}
-        self._dashboard_port = _dashboard_port(dashboard_address)
+        dashboard = _dashboard(dashboard_address)
         self._core = Core(
             host=host or ip or "127.0.0.1",
             port=scheduler_port,
@@ -124,9 +124,10 @@ class LocalCluster:
             environment=_environment(env),
             runtime_settings=_runtime_settings(local_directory),
             allowed_failures=_allowed_failures(),
-            dashboard_port=self._dashboard_port,
+            dashboard=dashboard,
             on_output=_print if self.processes else None,
         )
+        _warn_if_moved(dashboard, self._core.dashboard_link)
         self._requested: list[str] = []
         self._thread_workers: dict[str, Any] = {}
         self._next_name = 0
@@ -415,28 +416,25 @@ def _allowed_failures() -> int:
     return int(config.get("distributed.scheduler.allowed-failures", 3))
 
 
-def _dashboard_port(address: str | None) -> int:
-    """The port to serve the dashboard on; another than asked for, with a warning, if that one is taken."""
-    import socket
-
+def _dashboard(address: str | None) -> tuple[str, int] | None:
+    """Host and port of an address such as ``":8787"``; None for no dashboard."""
+    if address == "":
+        return None
     text = ":8787" if address is None else str(address)
     host, _, port = text.rpartition(":") if ":" in text else ("", "", text)
-    wanted = int(port or 8787)
-    if wanted == 0:
-        return 0
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host or "127.0.0.1", wanted))
-            return wanted
-        except OSError:
-            pass
+    return host or "127.0.0.1", int(port or 8787)
+
+
+def _warn_if_moved(wanted: tuple[str, int] | None, link: str) -> None:
+    """Say that the dashboard is not where it was asked for."""
+    if wanted is None or wanted[1] == 0 or f":{wanted[1]}/" in link:
+        return
+    port = link.rpartition(":")[2].partition("/")[0]
     warnings.warn(
-        f"Port {wanted} is already in use.\nPerhaps a cluster is running already?\n"
-        "The dashboard of this one is served at another port.",
-        stacklevel=4,
+        f"Port {wanted[1]} is already in use.\nPerhaps you already have a cluster running?\n"
+        f"Hosting the dashboard on port {port} instead",
+        stacklevel=5,
     )
-    return 0
 
 
 def _print(stream: int, text: bytes) -> None:

@@ -38,6 +38,9 @@ pub struct Dumped {
 /// Entries beyond this are forgotten, all at once.
 const ENTRIES_MAX: usize = 512;
 
+/// Larger pickles are not kept: with them would stay what they were made of, long after the program let go of it.
+const KEPT_BYTES_MAX: u64 = 1 << 20;
+
 struct ByReference {
     reference: Reference,
     dumped: Arc<Dumped>,
@@ -81,7 +84,10 @@ pub fn dump(function: &Bound<'_, PyAny>) -> PyResult<Arc<Dumped>> {
     // Looked at first, so that a change made while it is pickled is not missed.
     let captured = if code.is_some() { Captured::of(function)? } else { None };
     let dumped = pickle(function)?;
-    if let (Some(code), Some(captured)) = (code, captured) {
+    let is_small = dumped.payload.nbytes() <= KEPT_BYTES_MAX;
+    if let (Some(code), Some(captured)) = (code, captured)
+        && is_small
+    {
         keep(&VALUES, code, Arc::new(ByValue { captured, dumped: dumped.clone() }));
     }
     Ok(dumped)

@@ -13,6 +13,13 @@ pub trait GraphSink {
     /// and graph; where it gives a number, the graph refers to it.
     fn known(&mut self, key: KeyId) -> Option<FutureId>;
 
+    /// As [`known`](GraphSink::known), for a task that this session made without registering its key: the key is generated
+    /// from `prefix` and a token whose high half is the session's number and whose low half is the future's.
+    fn known_of_session(&mut self, prefix: &str, token: u128) -> Option<FutureId> {
+        let _ = (prefix, token);
+        None
+    }
+
     /// The number of a Python future of this client.
     fn future(&mut self, future: &Bound<'_, PyAny>) -> PyResult<FutureId>;
 

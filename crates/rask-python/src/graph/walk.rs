@@ -211,7 +211,7 @@ impl<'a> Walk<'a, '_, '_> {
         }
         let key = if node.key.get().is_some() { node.key_id_if_known(self.py) } else { None };
         if let Some(key) = key {
-            if let Some(link) = self.by_key.get(&key).copied().or_else(|| self.existing(key, sink)) {
+            if let Some(link) = self.by_key.get(&key).copied().or_else(|| self.existing(node, key, sink)) {
                 self.stamp.note(node, link.to_note());
                 self.walked.merged = true;
                 return Ok(Some(link));
@@ -234,8 +234,17 @@ impl<'a> Walk<'a, '_, '_> {
         Ok(None)
     }
 
-    fn existing(&mut self, key: KeyId, sink: &mut dyn GraphSink) -> Option<Link> {
-        let future = (*self.asked.entry(key).or_insert_with(|| sink.known(key)))?;
+    fn existing(&mut self, node: &Node, key: KeyId, sink: &mut dyn GraphSink) -> Option<Link> {
+        let py = self.py;
+        let ask = || match node.key.get() {
+            Some(NodeKey::Token(high, low)) if *high == sink.session() => {
+                let token = u128::from(*high) << 64 | u128::from(*low);
+                let of_session = sink.known_of_session(&node.prefix(py)?.text, token);
+                of_session.or_else(|| sink.known(key))
+            }
+            _ => sink.known(key),
+        };
+        let future = (*self.asked.entry(key).or_insert_with(ask))?;
         let link = self.add_known(future);
         self.by_key.insert(key, link);
         Some(link)
