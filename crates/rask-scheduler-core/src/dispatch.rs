@@ -116,7 +116,11 @@ impl Scheduler {
 
     /// The best of `owner`'s own queues that `worker` may run now.
     fn best_local(&mut self, owner: WorkerId, worker: WorkerId) -> Option<(Head, Source)> {
-        let lanes: SmallVec<[LaneId; 4]> = self.workers.get(owner.0)?.local.in_use().collect();
+        let local = &self.workers.get(owner.0)?.local;
+        if local.entries() == 0 {
+            return None;
+        }
+        let lanes: SmallVec<[LaneId; 4]> = local.in_use().collect();
         let mut best: Option<(Head, Source)> = None;
         for lane in lanes {
             let may_run = |entry: &WorkerEntry| {

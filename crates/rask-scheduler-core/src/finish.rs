@@ -9,6 +9,7 @@ use smallvec::smallvec;
 
 use crate::errors::ErrorId;
 use crate::scheduler::Scheduler;
+use crate::settle::Queue;
 use crate::story::Cause;
 use crate::task::{Kept, TaskState};
 use crate::values::ValueStore;
@@ -369,7 +370,7 @@ impl Scheduler {
         }
         // First all let go, then what is not needed is given up: a task must not be forgotten while it still counts as
         // waiting for others.
-        let mut released: Vec<TaskId> = Vec::new();
+        let mut released = Queue::new();
         for &(id, was_active) in &failed {
             released.push(id);
             if was_active {
@@ -380,9 +381,7 @@ impl Scheduler {
                 }
             }
         }
-        for id in released {
-            self.settle(id, Cause::NotNeeded);
-        }
+        self.settle_all(released, Cause::NotNeeded);
         self.errors.release(error);
     }
 }

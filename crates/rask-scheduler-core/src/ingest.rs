@@ -12,6 +12,7 @@ use crate::client::OpenChunk;
 use crate::errors::ErrorId;
 use crate::scheduler::Scheduler;
 use crate::session::NUMBER_IN_USE;
+use crate::settle::Queue;
 use crate::story::Cause;
 use crate::task::{KeySource, Maker, TaskState};
 use crate::want::Want;
@@ -206,8 +207,12 @@ impl Scheduler {
             self.tasks.link(dependency, id);
         }
         self.tasks[id].dependencies = dependencies;
-        if !(context.literal && self.settle_literal(id)) {
-            self.activate(id, Cause::Submitted);
+        if context.literal && self.settle_literal(id) {
+            return id;
+        }
+        match deps {
+            [] => self.make_ready(id, Cause::Submitted),
+            _ => self.activate(id, Cause::Submitted),
         }
         id
     }
@@ -303,12 +308,15 @@ impl Scheduler {
 
     /// Tasks are held once less.
     fn let_go(&mut self, held: &[TaskId]) {
-        for &task in held {
-            self.tasks[task].holders -= 1;
+        let mut unneeded = Queue::new();
+        for &id in held {
+            let task = &mut self.tasks[id];
+            task.holders -= 1;
+            if !task.is_needed() {
+                unneeded.push(id);
+            }
         }
-        for &task in held {
-            self.settle(task, Cause::NotNeeded);
-        }
+        self.settle_all(unneeded, Cause::NotNeeded);
     }
 
     /// A client holds a future for a task from now on; tells it what there is to tell.

@@ -57,7 +57,10 @@ impl Scheduler {
         // A worker without threads is a mistake; Dask's workers have at least one, too.
         description.nthreads = description.nthreads.max(1);
         // `max` takes what is not a number for nothing, and without end it could not be added up.
-        description.resources.iter_mut().for_each(|(_, amount)| *amount = amount.max(0.0).min(AMOUNT_MAX));
+        for (_, amount) in &mut description.resources {
+            let at_least_nothing = amount.max(0.0);
+            *amount = at_least_nothing.min(AMOUNT_MAX);
+        }
         self.bury_namesake(&description.name);
         let is_taken = self
             .workers

@@ -3,7 +3,7 @@
 
 use hashbrown::HashSet;
 use rask_types::{ClientId, FutureId, RunId, TaskId, WorkerId};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
@@ -12,18 +12,33 @@ use crate::want::Want;
 use crate::worker::Owed;
 
 /// Tasks to look at, mostly few.
-type Stack = SmallVec<[TaskId; 8]>;
+pub(crate) type Queue = SmallVec<[TaskId; 8]>;
+
+/// What has been looked at is dropped from a queue when it is at least so many, and most of it.
+const TIDY_AT: usize = 65_536;
 
 impl Scheduler {
     /// Gives up a task that is not needed, and whatever is not needed in consequence. Needed tasks are left alone.
+    #[inline]
     pub(crate) fn settle(&mut self, start: TaskId, cause: Cause) {
-        let mut stack: Stack = SmallVec::new();
-        stack.push(start);
-        while let Some(id) = stack.pop() {
+        if !self.tasks[start].is_needed() {
+            self.settle_all(smallvec![start], cause);
+        }
+    }
+
+    /// As `settle`, for several. First come, first looked at: neighbours lie side by side in memory, generations do not.
+    pub(crate) fn settle_all(&mut self, mut queue: Queue, cause: Cause) {
+        let mut next = 0;
+        while let Some(&id) = queue.get(next) {
+            next += 1;
+            if next >= TIDY_AT && 2 * next >= queue.len() {
+                queue.drain(..next);
+                next = 0;
+            }
             if self.tasks[id].state == TaskState::Free || self.tasks[id].is_needed() {
                 continue;
             }
-            self.give_up_value_or_run(id, cause, &mut stack);
+            self.give_up_value_or_run(id, cause, &mut queue);
             if self.tasks[id].live_dependents > 0 {
                 continue;
             }
@@ -33,18 +48,18 @@ impl Scheduler {
             if !self.holds.is_empty() {
                 for held in self.holds.remove(&id).unwrap_or_default() {
                     self.tasks[held].holders -= 1;
-                    stack.push(held);
+                    queue.push(held);
                 }
             }
             for dependency in self.remove_task(id) {
                 self.tasks.unlink(dependency);
-                stack.push(dependency);
+                queue.push(dependency);
             }
         }
     }
 
     /// Takes an active task back, or drops a value; the task is then released (or still erred).
-    fn give_up_value_or_run(&mut self, id: TaskId, cause: Cause, stack: &mut Stack) {
+    fn give_up_value_or_run(&mut self, id: TaskId, cause: Cause, queue: &mut Queue) {
         match self.tasks[id].state {
             TaskState::Memory { .. } => self.drop_value(id, cause),
             TaskState::Arriving { .. } => {
@@ -63,7 +78,7 @@ impl Scheduler {
                 for i in 0..self.tasks[id].dependencies.len() {
                     let dependency = self.tasks[id].dependencies[i];
                     self.tasks[dependency].waiters -= 1;
-                    stack.push(dependency);
+                    queue.push(dependency);
                 }
             }
             _ => {}
@@ -119,12 +134,18 @@ impl Scheduler {
 
     /// A client let go of futures.
     pub(crate) fn on_release(&mut self, client: ClientId, futures: &[FutureId]) {
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        let mut unneeded = Queue::new();
         for &future in futures {
-            let Some(entry) = self.clients.get_mut(client.0) else { return };
-            if let Some(task) = entry.futures.remove(future) {
-                self.drop_want(task, Want { client, future });
+            if let Some(id) = entry.futures.remove(future) {
+                let task = &mut self.tasks[id];
+                task.wants.remove(Want { client, future });
+                if !task.is_needed() {
+                    unneeded.push(id);
+                }
             }
         }
+        self.settle_all(unneeded, Cause::NotNeeded);
     }
 
     /// A future is gone, its page entry already removed.
@@ -160,9 +181,7 @@ impl Scheduler {
         for &id in &cancelled {
             self.cancel_one(id, client, force, reason);
         }
-        for &id in &cancelled {
-            self.settle(id, Cause::Cancelled);
-        }
+        self.settle_all(cancelled.into(), Cause::Cancelled);
     }
 
     fn cancel_one(&mut self, id: TaskId, client: ClientId, force: bool, reason: &str) {
@@ -209,8 +228,6 @@ impl Scheduler {
         for &id in &again {
             self.activate(id, Cause::Retried);
         }
-        for &id in &again {
-            self.settle(id, Cause::NotNeeded);
-        }
+        self.settle_all(again.into(), Cause::NotNeeded);
     }
 }

@@ -293,3 +293,13 @@ impl Tasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_takes_no_more_than_160_bytes() {
+        assert!(size_of::<Task>() <= 160, "{} bytes", size_of::<Task>());
+    }
+}

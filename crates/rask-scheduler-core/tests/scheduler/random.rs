@@ -2,7 +2,7 @@
 //! invariants hold; at the end, once everybody answers, every future that is held has come to something; and when the
 //! clients have gone, nothing is left, neither here nor on the workers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 use rask_scheduler_core::{Effect, Event, NannyId, Scheduler, SchedulerConfig};
@@ -34,6 +34,8 @@ struct Client {
     held: BTreeMap<u64, Status>,
     /// Graphs of which not all chunks were sent, with the numbers that only their tasks have.
     open: BTreeMap<u32, Vec<u64>>,
+    /// Numbers of scattered values, by question, until it is answered.
+    scattered: VecDeque<Vec<u64>>,
     /// Scattered values still to be brought.
     to_bring: Vec<(RunId, WorkerId)>,
 }
@@ -139,13 +141,16 @@ impl World {
             SchedulerToClient::Cancelled { futures, .. } => {
                 model.held.retain(|future, _| !futures.contains(&FutureId(*future)));
             }
-            SchedulerToClient::ScatterPlan { placements: Ok(placements), .. } => {
-                for place in placements {
-                    model.to_bring.extend(place.workers.iter().map(|&worker| (place.run, worker)));
+            SchedulerToClient::ScatterPlan { placements, .. } => {
+                let numbers = model.scattered.pop_front().expect("a question");
+                match placements {
+                    Ok(placements) => {
+                        for place in placements {
+                            model.to_bring.extend(place.workers.iter().map(|&worker| (place.run, worker)));
+                        }
+                    }
+                    Err(_) => model.held.retain(|future, _| !numbers.contains(future)),
                 }
-            }
-            SchedulerToClient::ScatterPlan { placements: Err(_), .. } => {
-                model.held.retain(|_, status| *status != Status::Pending || !model.to_bring.is_empty());
             }
             SchedulerToClient::Closing { reason } => panic!("an honest client is sent away: {reason}"),
             _ => {}
@@ -325,15 +330,13 @@ impl World {
             },
             nbytes: 5_000,
             type_name: "array".into(),
-            inline: (b % 4 == 0).then(|| "small".into()),
+            inline: (b.is_multiple_of(4)).then(|| "small".into()),
         };
         let items: Vec<ScatterItem> = (0..n).map(item).collect();
-        // Without workers it may be refused; then the numbers mean nothing.
-        if !self.workers.is_empty() && self.workers.values().any(|worker| !worker.is_closing) {
-            model.held.extend((first..first + n).map(|future| (future, Status::Pending)));
-        }
+        model.held.extend((first..first + n).map(|future| (future, Status::Pending)));
+        model.scattered.push_back((first..first + n).collect());
         let (request, first) = (RequestId(1), FutureId(first));
-        let broadcast = a % 3 == 0;
+        let broadcast = a.is_multiple_of(3);
         let scatter = ClientToScheduler::Scatter { request, first, items, workers: vec![], broadcast };
         self.ask(client, scatter);
     }
@@ -359,12 +362,12 @@ impl World {
     fn join_worker(&mut self, a: u16) {
         let number = self.next_worker;
         self.next_worker += 1;
-        let instance = (a % 3 != 0).then_some(1_000 + u64::from(number));
+        let instance = (!a.is_multiple_of(3)).then_some(1_000 + u64::from(number));
         if let Some(instance) = instance {
             self.event(Event::Nanny(NANNY, NannyToScheduler::Started { instance }));
         }
         self.event(Event::WorkerJoined(WorkerId(number)));
-        let resources = if a % 2 == 0 { vec![("GPU".into(), 2.0)] } else { vec![] };
+        let resources = if a.is_multiple_of(2) { vec![("GPU".into(), 2.0)] } else { vec![] };
         let description = WorkerDescription {
             name: format!("w{number}"),
             address: format!("tcp://x:{number}"),
@@ -391,7 +394,7 @@ impl World {
 
     fn finish(&mut self, worker: u32, run: RunId, b: u16) {
         let model = self.workers.get_mut(&worker).expect("picked");
-        let is_held = b % 3 != 0;
+        let is_held = !b.is_multiple_of(3);
         let is_inline = b % 3 != 1;
         if is_held {
             model.values.insert(run);
@@ -511,7 +514,7 @@ impl World {
             _ => {}
         }
         // Several events may share a turn.
-        if b % 3 != 0 {
+        if !b.is_multiple_of(3) {
             self.turn();
         }
     }
@@ -530,7 +533,7 @@ impl World {
             }
             8 => {
                 let reason = "no more".into();
-                self.ask(client, ClientToScheduler::Cancel { futures, force: a % 3 == 0, reason });
+                self.ask(client, ClientToScheduler::Cancel { futures, force: a.is_multiple_of(3), reason });
             }
             9 => self.ask(client, ClientToScheduler::Retry { futures }),
             10 => self.scatter(client, a, b),
@@ -575,7 +578,7 @@ impl World {
             2 | 3 => {
                 let graph = u32::from(a % 3);
                 let model = self.clients.get_mut(&client).expect("picked");
-                if model.open.contains_key(&graph) || a % 2 == 0 {
+                if model.open.contains_key(&graph) || a.is_multiple_of(2) {
                     // Which futures were of this graph is not known here: all are let go.
                     model.open.remove(&graph);
                     let all = std::mem::take(&mut model.held).into_keys().map(FutureId).collect();
@@ -638,7 +641,7 @@ impl World {
                 self.workers.get_mut(&worker).expect("picked").to_fetch.extend(value);
                 self.fetch(worker);
             }
-            _ if b % 3 == 0 => {
+            _ if b.is_multiple_of(3) => {
                 self.workers.remove(&worker);
                 self.say(worker, WorkerToScheduler::Goodbye { reason: "done".into() });
             }
