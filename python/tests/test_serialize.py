@@ -404,3 +404,14 @@ def test_the_task_is_named():
 
 def test_dump_function_gives_a_plain_pickle():
     assert pickle.loads(dump_function(len)) is len
+
+
+def test_large_pickles_are_not_kept_with_what_they_were_made_of():
+    module = notebook("big = bytes(2_000_000)\ndef f(): return len(big)")
+    before = sys.getrefcount(module.big)
+    assert load(module.f)() == 2_000_000
+    assert sys.getrefcount(module.big) == before
+    small = notebook("y = 1\ndef f(): return y")
+    before = sys.getrefcount(small.f.__code__)
+    dump_callable(small.f)
+    assert sys.getrefcount(small.f.__code__) > before
