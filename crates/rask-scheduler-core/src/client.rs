@@ -110,6 +110,8 @@ pub(crate) struct ClientEntry {
     pub(crate) futures: FuturePages,
     /// Chunks of graphs that are not complete; each of their tasks is held once for it.
     pub(crate) open_graphs: BTreeMap<u32, Vec<OpenChunk>>,
+    /// Values that it was told to bring to workers; those that have arrived are dropped now and then.
+    pub(crate) bringing: Vec<RunId>,
     /// Work done for it, in nanoseconds: the client that has had least is served first.
     pub(crate) served_ns: u64,
     /// Its tasks that wait in queues.

@@ -146,7 +146,9 @@ impl Scheduler {
     /// A scattered value is gone and nobody can make it again.
     pub(crate) fn lose_forever(&mut self, id: TaskId) {
         let key = self.key(id).to_string();
-        let text = format!("the scattered value {key:?} was lost with its worker: scatter it again");
+        let text = format!(
+            "the scattered value {key:?} was lost before it arrived, or with its worker: scatter it again"
+        );
         let error = self.errors.insert(Arc::new(TaskError::new(ErrorKind::Refused, key, text)));
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.tasks[id].kept = None;

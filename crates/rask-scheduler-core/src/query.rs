@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rask_types::msg::Query;
 use rask_types::value::Value;
 use rask_types::{Key, TaskId, WorkerId};
+use smallvec::SmallVec;
 
 use crate::scheduler::Scheduler;
 use crate::task::{Task, TaskState};
@@ -65,13 +66,25 @@ impl Scheduler {
                 return None;
             }
             let mut holders: Vec<Value> =
-                task.replicas().iter().filter_map(|worker| self.address(*worker)).collect();
-            if matches!(task.state, TaskState::Memory { inline: Some(_) }) && holders.is_empty() {
+                self.holders(id).iter().filter_map(|worker| self.address(*worker)).collect();
+            if in_memory && holders.is_empty() {
                 holders.push(Value::str(&self.config.address));
             }
             Some((key_value(&self.key(id)), Value::Tuple(holders)))
         };
         Ok(Value::Dict(self.select(keys)?.into_iter().filter_map(entry).collect()))
+    }
+
+    /// The workers that a value is said to be on. Of a small value that is kept here it is the one that made it, if that
+    /// one is still here: that is where users of Dask expect it.
+    fn holders(&self, id: TaskId) -> SmallVec<[WorkerId; 4]> {
+        let task = &self.tasks[id];
+        if !task.replicas().is_empty() || !matches!(task.state, TaskState::Memory { .. }) {
+            return task.replicas().into();
+        }
+        let last = self.story.last_of(id, task.birth, task.story);
+        let maker = last.and_then(|entry| entry.cause.worker());
+        maker.filter(|worker| self.workers.get(worker.0).is_some()).into_iter().collect()
     }
 
     fn address(&self, worker: WorkerId) -> Option<Value> {
@@ -89,10 +102,13 @@ impl Scheduler {
     }
 
     /// The keys of all tasks by the workers that `at` gives for them.
-    fn keys_by_worker(&self, at: impl Fn(&Task) -> &[WorkerId]) -> BTreeMap<WorkerId, Vec<Value>> {
+    fn keys_by_worker(
+        &self,
+        at: impl Fn(TaskId, &Task) -> SmallVec<[WorkerId; 4]>,
+    ) -> BTreeMap<WorkerId, Vec<Value>> {
         let mut keys: BTreeMap<WorkerId, Vec<Value>> = BTreeMap::new();
         for (id, task) in self.tasks.iter() {
-            for &worker in at(task) {
+            for worker in at(id, task) {
                 keys.entry(worker).or_default().push(key_value(&self.key(id)));
             }
         }
@@ -166,7 +182,7 @@ impl Scheduler {
         let said = &entry.description;
         let metrics = &entry.metrics;
         let resources = said.resources.iter().map(|(name, amount)| (Value::str(name), Value::Float(*amount)));
-        let silent_s = self.now.ns_since(entry.last_seen) as f64 / 1e9;
+        let last_seen_s = self.config.tick_zero_unix_s + entry.last_seen.0 as f64 / 1e9;
         let name = said.name.parse().map_or_else(|_| Value::str(&said.name), Value::Int);
         let metrics = Value::dict([
             ("cpu", Value::Float(f64::from(metrics.cpu_percent))),
@@ -186,7 +202,7 @@ impl Scheduler {
             ("name", name),
             ("nthreads", Value::Int(i64::from(said.nthreads))),
             ("memory_limit", Value::Int(said.memory_limit_bytes as i64)),
-            ("last_seen", Value::Float(silent_s)),
+            ("last_seen", Value::Float(last_seen_s)),
             ("status", Value::str(entry.status.name())),
             ("runtime", Value::str(&said.runtime)),
             ("version", Value::str(&said.version)),

@@ -87,8 +87,21 @@ impl Scheduler {
             self.introduce_peer(client, worker);
         }
         let run = self.tasks.run(id);
+        if !workers.is_empty() && self.tasks.is_arriving(run) {
+            self.brings(client, run);
+        }
         self.want_known(client, future, id);
         ScatterPlacement { run, workers }
+    }
+
+    /// Remembers who is to bring a value, should it leave before that.
+    fn brings(&mut self, client: ClientId, run: RunId) {
+        let Some(entry) = self.clients.get_mut(client.0) else { return };
+        if entry.bringing.len() == entry.bringing.capacity() {
+            entry.bringing.retain(|&run| self.tasks.is_arriving(run));
+            entry.bringing.reserve(entry.bringing.len().max(16));
+        }
+        entry.bringing.push(run);
     }
 
     fn scatter_targets(&self, words: &[String]) -> Result<Vec<WorkerId>, String> {

@@ -34,6 +34,8 @@ pub struct SchedulerConfig {
     pub address: String,
     /// Start of the process, in seconds of Unix time.
     pub started_unix_s: f64,
+    /// Unix time, in seconds, at which `Tick` is zero.
+    pub tick_zero_unix_s: f64,
     /// Secret of data connections.
     pub data_secret: Bytes,
     /// Link to the dashboard; empty if there is none.
@@ -63,6 +65,7 @@ impl Default for SchedulerConfig {
             name: "Scheduler".to_owned(),
             address: String::new(),
             started_unix_s: 0.0,
+            tick_zero_unix_s: 0.0,
             data_secret: Bytes::new(),
             dashboard_link: String::new(),
             dashboard_port: 0,

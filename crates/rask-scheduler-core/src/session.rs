@@ -155,12 +155,14 @@ impl Scheduler {
                 entry.futures.remove(future);
             }
             self.drop_want(task, Want { client, future });
-            let task_now = &self.tasks[task];
-            if matches!(task_now.state, TaskState::Arriving { .. }) && task_now.owner == client {
-                self.lose_forever(task);
+        }
+        let Some(entry) = self.clients.remove(client.0) else { return };
+        for run in entry.bringing {
+            // Somebody else needs what it will not bring any more.
+            if self.tasks.is_arriving(run) {
+                self.lose_forever(run.task);
             }
         }
-        self.clients.remove(client.0);
     }
 
     /// Makes an impure task's key known by itself, now that its session ends.

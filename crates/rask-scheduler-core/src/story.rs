@@ -161,6 +161,11 @@ impl Story {
         entries
     }
 
+    /// A task's last entry, if it is still there.
+    pub(crate) fn last_of(&self, task: TaskId, birth: u32, last: u32) -> Option<&Transition> {
+        self.entry(last).filter(|entry| (entry.task, entry.birth) == (task, birth))
+    }
+
     fn entry(&self, number: u32) -> Option<&Transition> {
         let entry = self.ring.get((number & self.mask?) as usize)?;
         (entry.number == number && number != NO_STORY).then_some(entry)

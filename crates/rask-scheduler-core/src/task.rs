@@ -266,6 +266,11 @@ impl Tasks {
         (task.attempt == run.attempt && task.state != TaskState::Free).then_some(task)
     }
 
+    /// The value is still to be brought by a client.
+    pub(crate) fn is_arriving(&self, run: RunId) -> bool {
+        self.current(run).is_some_and(|task| matches!(task.state, TaskState::Arriving { .. }))
+    }
+
     /// The slot behind a dependent's entry, unless that task is gone.
     pub(crate) fn dependent(&self, entry: Dependent) -> Option<TaskId> {
         (self[entry.task].birth == entry.birth && self[entry.task].state != TaskState::Free)

@@ -312,7 +312,12 @@ fn a_lost_input_that_cannot_be_made_again_fails_what_ran_on_the_same_worker() {
     stage.stored(0, "t0#1", 9_000);
     stage.submit(0, Graph::at(2).call(&[1]).call(&[2]));
     let said = stage.die(0);
-    assert_eq!(said, ["c0 lost 1 2 3: the scattered value \"x\" was lost with its worker: scatter it again"]);
+    assert_eq!(
+        said,
+        [
+            "c0 lost 1 2 3: the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again"
+        ]
+    );
     stage.scheduler.check_empty();
 }
 

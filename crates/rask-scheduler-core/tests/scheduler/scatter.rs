@@ -88,7 +88,7 @@ fn lost_with_its_worker_it_is_lost_for_good_until_scattered_again() {
     let mut stage = with_workers(2);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &["w0"], false);
     stage.submit(0, Graph::at(2).call(&[1]).part_of(1));
-    let lost = "c0 lost 1 2: the scattered value \"x\" was lost with its worker: scatter it again";
+    let lost = "c0 lost 1 2: the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again";
     assert_eq!(stage.die(0), [lost]);
     let said = stage.scatter(0, 3, vec![item("x", 9_000, None)], &[], false);
     assert_eq!(said.len(), 1);
@@ -105,7 +105,7 @@ fn lost_it_fails_those_who_need_it_now_but_not_those_who_had_it() {
     stage.stored(0, "t0#1", 9_000);
     stage.define(0, 1, |class| class.workers = vec!["w1".into()]);
     assert_eq!(stage.submit(0, Graph::at(2).class(1).call(&[1]).call(&[1])), ["w1 run t1#1(t0#1@w0)"]);
-    let lost = "the scattered value \"x\" was lost with its worker: scatter it again";
+    let lost = "the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again";
     assert_eq!(stage.die(0), [format!("c0 lost 1 3: {lost}")]);
     // The other runs on w1, which may have fetched its input in time.
     assert_eq!(stage.finish(1, &[("t1#1", "a")]), ["c0 done 2=`a`"]);
@@ -124,7 +124,10 @@ fn a_retried_dependent_of_what_is_lost_fails_again() {
     let said = stage.retry(0, &[2]);
     assert_eq!(
         said,
-        ["c0 pending 2", "c0 lost 2: the scattered value \"x\" was lost with its worker: scatter it again"]
+        [
+            "c0 pending 2",
+            "c0 lost 2: the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again"
+        ]
     );
     stage.scheduler.check_empty();
 }
@@ -144,7 +147,9 @@ fn a_client_that_leaves_before_it_brought_its_value_loses_it_for_others() {
     stage.client(1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     stage.want(1, 1, &str_key("x"));
-    let lost = "c1 lost 1: the scattered value \"x\" was lost with its worker: scatter it again";
+    stage.submit(1, Graph::at(2).call(&[1]));
+    stage.release(0, &[1]);
+    let lost = "c1 lost 1 2: the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again";
     assert_eq!(stage.leave(0), [lost]);
     stage.scheduler.check_empty();
 }
