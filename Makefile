@@ -1,0 +1,80 @@
+# Each target does all of its own set-up, from a bare clone on a machine with Rust, CPython 3.10 or later, and make.
+#
+#   make demo    the lesson: six exercises, each as a plain loop and on a cluster, with results and times
+#   make test    all tests, Rust and Python
+#   make build   leaves .venv with the release build of the package and the command .venv/bin/rask in it
+#   make lint    formatting and lints, Rust and Python; warnings are errors
+#   make clean   removes what the others made
+#
+# PYTHON=python3.12 chooses the interpreter of .venv when it is made.
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check --quiet
+# maturin installs into this environment, whichever is active in the shell.
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(VENV)/bin/maturin
+
+# What the extension module is made of.
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
+	$(shell find crates -type f \( -path '*/src/*' -o -name Cargo.toml \))
+
+.PHONY: build test test-rust test-python demo lint lint-rust lint-python clean
+
+build: $(VENV)/.built
+
+test: test-rust test-python
+
+test-rust:
+	$(CARGO) test --workspace --locked
+
+test-python: $(VENV)/.built $(VENV)/.test $(VENV)/.corpus
+	$(VENV_PYTHON) -m pytest python/tests
+
+demo: $(VENV)/.built $(VENV)/.corpus
+	$(VENV_PYTHON) examples/lesson.py
+
+lint: lint-rust lint-python
+
+lint-rust:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+lint-python: $(VENV)/.lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+clean:
+	$(CARGO) clean
+	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -f python/rask/_core.*.so
+	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- .venv: an empty file in it for each thing that was installed ---------------------------------------------
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "rask needs CPython 3.10 or later; choose one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.maturin: requirements/build.txt $(VENV)/.made
+	$(PIP) install -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.built: $(RUST_SOURCES) $(VENV)/.maturin
+	$(MATURIN) develop --release --locked
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.made
+	$(PIP) install -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.corpus: requirements/corpus.txt $(VENV)/.made
+	$(PIP) install --no-deps -r requirements/corpus.txt
+	@touch $@
+
+$(VENV)/.lint: requirements/lint.txt $(VENV)/.made
+	$(PIP) install -r requirements/lint.txt
+	@touch $@
