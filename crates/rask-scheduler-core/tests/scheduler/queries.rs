@@ -34,21 +34,27 @@ fn scene() -> Stage {
 fn who_has_what() {
     let mut stage = scene();
     let both = Value::Tuple(vec![text("tcp://h0:1"), text("tcp://h1:1")]);
+    // A small value is kept here, but said to be where it was made.
+    let made_on_w1 = Value::Tuple(vec![text("tcp://h1:1")]);
     assert_eq!(
         stage.query(0, Query::WhoHas(None)),
-        Ok(Value::dict([("a", both.clone()), ("b", Value::Tuple(vec![text("tcp://s:8786")]))]))
+        Ok(Value::dict([("a", both.clone()), ("b", made_on_w1)]))
     );
     let some = Query::WhoHas(Some(vec![key("a"), key("c"), key("nobody")]));
     assert_eq!(stage.query(0, some), Ok(Value::dict([("a", both), ("c", Value::Tuple(vec![]))])));
-    let a = || Value::Tuple(vec![text("a")]);
+    let keys = |keys: &[&str]| Value::Tuple(keys.iter().map(|key| text(key)).collect());
     assert_eq!(
         stage.query(0, Query::HasWhat(None)),
-        Ok(Value::dict([("tcp://h0:1", a()), ("tcp://h1:1", a())]))
+        Ok(Value::dict([("tcp://h0:1", keys(&["a"])), ("tcp://h1:1", keys(&["a", "b"]))]))
     );
     assert_eq!(
         stage.query(0, Query::HasWhat(Some(vec!["w1".into(), "w7".into()]))),
-        Ok(Value::dict([("tcp://h1:1", a())]))
+        Ok(Value::dict([("tcp://h1:1", keys(&["a", "b"]))]))
     );
+    stage.die(1);
+    let here = Value::Tuple(vec![text("tcp://s:8786")]);
+    let made_by_nobody_here = Query::WhoHas(Some(vec![key("b")]));
+    assert_eq!(stage.query(0, made_by_nobody_here), Ok(Value::dict([("b", here)])));
 }
 
 #[test]
