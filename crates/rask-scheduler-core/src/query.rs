@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rask_types::msg::Query;
 use rask_types::value::Value;
 use rask_types::{Key, TaskId, WorkerId};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::scheduler::Scheduler;
 use crate::task::{Task, TaskState};
@@ -28,13 +28,13 @@ impl Scheduler {
         Ok(match query {
             Query::WhoHas(keys) => self.who_has(keys.as_deref())?,
             Query::HasWhat(words) => {
-                let keys = self.keys_by_worker(|task| task.replicas());
+                let keys = self.keys_by_worker(|id, _| self.holders(id));
                 self.per_worker(words.as_deref(), |id, _| listed(&keys, id))
             }
             Query::Processing(words) => {
-                let keys = self.keys_by_worker(|task| match &task.state {
-                    TaskState::Processing { worker, .. } => std::slice::from_ref(worker),
-                    _ => &[],
+                let keys = self.keys_by_worker(|_, task| match task.state {
+                    TaskState::Processing { worker, .. } => smallvec![worker],
+                    _ => smallvec![],
                 });
                 self.per_worker(words.as_deref(), |id, _| listed(&keys, id))
             }
