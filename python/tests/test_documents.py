@@ -1,5 +1,5 @@
-"""The documents tell the truth: their Python runs and prints what they say, their commands and flags exist, their
-links lead somewhere, and the error messages they explain are ones that the code can say."""
+"""The documents tell the truth: their Python runs and prints what they say, their commands and flags exist,
+their links lead somewhere, and the error messages they explain are ones that the code can say."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def named(path: Path) -> str:
 
 # --- Python ------------------------------------------------------------------------------------------------
 
-RUNNER = r'''
+RUNNER = r"""
 import ast, builtins, fnmatch, json, sys
 
 name, blocks = json.load(open(sys.argv[1], encoding="utf-8"))
@@ -71,11 +71,11 @@ for start, text in blocks:
         if not (len(got) == 1 and fnmatch.fnmatchcase(got[0], pattern)):
             wrong.append(f"{name}:{number} says {expected!r}, printed {got!r}")
 sys.exit("\n".join(wrong) or 0)
-'''
+"""
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nothing of rask's from outside, and clusters that leave their access files in a folder of this test's."""
+    """Nothing of rask's from outside, and a folder of this test's for access files."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RASK_")}
     return {**kept, "RASK_ACCESS_DIR": str(folder / "clusters"), "PYTHONUNBUFFERED": "1"}
 
@@ -147,8 +147,8 @@ def two_terminals(tmp_path):
 @pytest.mark.timeout(SECONDS_MAX + 30)
 @pytest.mark.parametrize("path", [path for path in USERS if fenced(path, "python")], ids=named)
 def test_the_python_runs_and_prints_what_it_says(path, tmp_path, two_terminals):
-    """All blocks of a document run in order, in one namespace. A comment behind a `print(…)` is what it prints; `…` stands
-    for anything."""
+    """All blocks of a document run in order, in one namespace. A comment behind a `print(…)` is what it prints;
+    `…` stands for anything."""
     import json
 
     blocks = fenced(path, "python")
