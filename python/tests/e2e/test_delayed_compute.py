@@ -19,7 +19,6 @@ from .peer import (
     optimize,
     persist,
     quickest,
-    rask_only,
     wait,
 )
 from .tasks import add, div, inc, note, notes, pid, same, slow
@@ -160,7 +159,6 @@ def test_optimize_culls():
     assert lean.compute() == 5
 
 
-@rask_only
 def test_fusing_is_there_behind_its_configuration(anywhere):
     x = delayed(inc)(0)
     for _ in range(9):

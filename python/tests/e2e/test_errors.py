@@ -167,20 +167,30 @@ def test_exception_groups(client):
     assert [type(error) for error in caught.value.exceptions] == [ValueError, KeyError]
 
 
-@rask_only
-@pytest.mark.parametrize(
-    "raised", [KeyboardInterrupt, BaseException, GeneratorExit], ids=lambda c: c.__name__
-)
+@pytest.mark.parametrize("raised", [BaseException, GeneratorExit], ids=lambda c: c.__name__)
 def test_what_is_no_exception_arrives_too(client, raised):
-    """In Dask such a future never finishes."""
-
     def fail():
         raise raised("from the task")
 
     future = client.submit(fail, pure=False)
     wait(future, timeout=10)
     assert future.status == "error"
+    assert type(future.exception()) is raised
     assert client.submit(inc, 1).result() == 2
+
+
+@rask_only
+def test_an_interrupt_raised_by_a_task_is_an_error_of_the_task(client):
+    """It ends Dask's worker, and four of them before the task is given up."""
+
+    def fail():
+        raise KeyboardInterrupt("from the task")
+
+    before = client.nthreads()
+    future = client.submit(fail, pure=False)
+    wait(future, timeout=10)
+    assert type(future.exception()) is KeyboardInterrupt
+    assert client.nthreads() == before
 
 
 @rask_only
@@ -189,7 +199,7 @@ def test_exit_is_an_error_of_the_task(client):
     before = client.nthreads()
     future = client.submit(sys.exit, 3, pure=False)
     wait(future, timeout=10)
-    assert future.status == "error"
+    assert type(future.exception()) is SystemExit
     assert client.nthreads() == before
 
 

@@ -154,7 +154,6 @@ def test_exercise_4(client):
     assert result.compute() == [1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597]
 
 
-@rask_only
 def test_exercise_4_reading_shared_lists(client):
     """Every item that the chain reads is read from the list as it was then, however often the whole is
     computed."""

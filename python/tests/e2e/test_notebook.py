@@ -262,7 +262,6 @@ def test_no_warning_about_what_was_scattered(client, recwarn):
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 
 
-@rask_only
 def test_random_state_is_fresh_in_each_worker(fresh_client):
     import random
 

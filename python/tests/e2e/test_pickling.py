@@ -142,7 +142,6 @@ def test_an_exception_that_cannot_be_unpickled(client):
     assert still_works(client)
 
 
-@rask_only
 def test_a_result_that_cannot_be_unpickled(client):
     """The error is that of the unpickling, at `result()`, and harms nothing else."""
     future = client.submit(RefusesToLoad, pure=False)

@@ -168,7 +168,6 @@ def test_every_worker_dies(fresh_client, gate, note_path):
     assert fresh_client.submit(inc, 1).result(timeout=20) == 2
 
 
-@rask_only
 def test_the_death_is_noticed_at_once(fresh_client, gate, note_path):
     """A process that ends closes its sockets: no heartbeat has to time out first."""
     future = fresh_client.submit(noted_behind, gate.path, note_path, pure=False)
