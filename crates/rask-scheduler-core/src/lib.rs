@@ -11,9 +11,9 @@
 //!
 //! Where things are:
 //!
-//! * [`task`]: a task, its state, the slots. [`args`], [`values`], [`errors`]: what tasks refer to.
-//! * [`class`]: interned classes and what is known of their durations. [`lane`]: the queues.
-//! * [`client`], [`worker`], [`roster`]: who is connected and what is to be said to them.
+//! * `task`: a task, its state, the slots. `args`, `values`, `errors`: what tasks refer to.
+//! * `class`: interned classes and what is known of their durations. `lane`: the queues.
+//! * `client`, `worker`, `roster`: who is connected and what is to be said to them.
 //! * `ingest`: graphs come in. `ready`: a task could run: which queue? `dispatch`: a worker has room: which task?
 //! * `finish`: answers of workers. `settle`: what nobody needs is given up. `loss`: workers and values that are gone.
 //! * `scatter`, `ops`, `session`, `membership`, `nanny`: the rest of what clients, workers and nannies say.

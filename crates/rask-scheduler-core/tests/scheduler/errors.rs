@@ -167,3 +167,34 @@ fn a_dependent_on_what_has_failed_fails_at_once() {
     let said = stage.submit(0, Graph::at(2).call(&[1]).call(&[2]));
     assert_eq!(said, [format!("c0 erred 2 3: boom of {}", key_of(0, 1))]);
 }
+
+/// On w0 an input, on w1 a run that needs it; then w0 dies, and the input, made again on w2, fails.
+fn with_an_input_that_fails_the_second_time() -> Stage {
+    let mut stage = Stage::new();
+    stage.client(0);
+    stage.worker(0, 1);
+    stage.worker(1, 1);
+    stage.define(0, 1, |class| class.workers = vec!["w1".into()]);
+    stage.submit(0, Graph::at(1).call(&[]).class(1).call(&[1]));
+    assert_eq!(stage.hold(0, &[("t0#1", 9)]), ["w1 run t1#1(t0#1@w0)", "c0 done 1@w0"]);
+    assert_eq!(stage.die(0), ["c0 pending 1"]);
+    assert_eq!(stage.worker(2, 1), ["w2 run t0#3"]);
+    assert_eq!(stage.err(2, "t0#3", "boom"), [format!("c0 erred 1: boom of {}", key_of(0, 1))]);
+    stage
+}
+
+#[test]
+fn a_run_given_back_whose_input_has_failed_meanwhile_fails_too() {
+    let failed = [format!("c0 erred 2: boom of {}", key_of(0, 1))];
+    let mut stage = with_an_input_that_fails_the_second_time();
+    assert_eq!(stage.give_back(1, &["t1#1"]), failed);
+    let mut stage = with_an_input_that_fails_the_second_time();
+    assert_eq!(stage.die(1), failed);
+    let mut stage = with_an_input_that_fails_the_second_time();
+    assert_eq!(stage.say(1, WorkerToScheduler::Reschedule { run: run("t1#1") }), failed);
+    // If it had its input in time, it finishes.
+    let mut stage = with_an_input_that_fails_the_second_time();
+    assert_eq!(stage.finish(1, &[("t1#1", "b")]), ["c0 done 2=`b`"]);
+    stage.release(0, &[1, 2]);
+    stage.scheduler.check_empty();
+}

@@ -2,6 +2,7 @@
 
 mod lines;
 mod stage;
+mod world;
 
 mod cancel;
 mod errors;
