@@ -91,6 +91,7 @@ class Worker:
         self.nthreads = settings["nthreads"]
         self.memory_limit = settings["memory_limit"]
         self.local_directory = settings["local_directory"]
+        self.state = types.SimpleNamespace(nthreads=settings["nthreads"])
         self._connect = connect
         self._client: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -158,6 +159,11 @@ class Worker:
             if self._client is None or self._client.status != "running":
                 self._client = self._connect()
             return self._client
+
+    @property
+    def data(self) -> Any:
+        """Dask's mapping of the values kept here; not offered."""
+        raise NotImplementedError("Worker.data is not offered: pass futures as arguments, Client.has_what lists what is where")
 
     def get_current_task(self) -> Any:
         """Return the key of the task that calls."""

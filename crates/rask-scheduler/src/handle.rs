@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rask_comm::{Acceptance, Address, Reactor, ReactorHandle};
 use rask_scheduler_core::{Scheduler, SchedulerConfig};
@@ -52,6 +53,8 @@ pub fn start(options: SchedulerOptions) -> io::Result<SchedulerHandle> {
         addresses.push(reactor.io().listen(address, acceptance.clone())?);
     }
     config.address = addresses.first().map_or_else(String::new, ToString::to_string);
+    let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    config.tick_zero_unix_s = unix_s - rask_comm::now().0 as f64 / 1e9;
     let handle = reactor.handle();
     let ended = Arc::new(AtomicBool::new(false));
     let driver = SchedulerDriver::new(Scheduler::new(config));

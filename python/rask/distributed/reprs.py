@@ -50,7 +50,8 @@ def cluster_html(cluster: Any) -> str:
     if cluster.status.name == "closed":
         return f"<div><strong>LocalCluster</strong> {escape(cluster.name)} <span>closed</span></div>"
     kind = escape(type(cluster).__name__)
-    return f"<div><strong>{kind}</strong> {escape(cluster.name)}{scheduler_html(cluster.scheduler_info)}</div>"
+    dashboard = _table([("Dashboard", _link(cluster.dashboard_link))])
+    return f"<div><strong>{kind}</strong> {escape(cluster.name)}{dashboard}{scheduler_html(cluster.scheduler_info)}</div>"
 
 
 def scheduler_html(info: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::sync::{OnceLockExt, PyOnceLock};
 use pyo3::types::PyString;
 use rask_types::KeyId;
 
@@ -71,7 +71,7 @@ impl Callee {
 
     /// What keys of calls begin with.
     pub fn call_prefix(&self, py: Python<'_>) -> &Prefix {
-        self.call_prefix.get_or_init(|| {
+        self.call_prefix.get_or_init_py_attached(py, || {
             static NAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
             let named = NAME
                 .import(py, "rask._tasks", "call_prefix")
@@ -82,7 +82,7 @@ impl Callee {
 
     /// What the key of the object itself as a lazy value begins with.
     pub fn value_prefix(&self, py: Python<'_>) -> &Prefix {
-        self.value_prefix.get_or_init(|| {
+        self.value_prefix.get_or_init_py_attached(py, || {
             let object = self.object.bind(py);
             let named = |object: &Bound<'_, PyAny>| object.getattr("__name__")?.extract::<String>();
             let text = named(object).or_else(|_| named(object.get_type().as_any()));
