@@ -58,21 +58,17 @@ impl Scheduler {
     }
 
     fn who_has(&self, keys: Option<&[bytes::Bytes]>) -> Result<Value, String> {
-        let all = keys.is_none();
         let entry = |id: TaskId| {
             let task = &self.tasks[id];
             let in_memory = matches!(task.state, TaskState::Memory { .. });
-            if all && !in_memory {
-                return None;
-            }
             let mut holders: Vec<Value> =
                 self.holders(id).iter().filter_map(|worker| self.address(*worker)).collect();
             if in_memory && holders.is_empty() {
                 holders.push(Value::str(&self.config.address));
             }
-            Some((key_value(&self.key(id)), Value::Tuple(holders)))
+            (key_value(&self.key(id)), Value::Tuple(holders))
         };
-        Ok(Value::Dict(self.select(keys)?.into_iter().filter_map(entry).collect()))
+        Ok(Value::Dict(self.select(keys)?.into_iter().map(entry).collect()))
     }
 
     /// The workers that a value is said to be on. Of a small value that is kept here it is the one that made it, if that

@@ -201,6 +201,9 @@ pub(crate) struct NewRun<'a> {
     pub(crate) keep_inline: bool,
 }
 
+/// Columns are closed after this many runs, so that a worker begins with the first while it reads the next.
+const RUNS_MAX: usize = 2_048;
+
 /// Columns are closed beyond this many bytes of arguments and values, so that no message grows without bound.
 const BLOB_BYTES_MAX: usize = 4 << 20;
 
@@ -232,7 +235,8 @@ impl WorkerOutbox {
 
     /// Begins a run in the columns; its dependencies follow by `push_dep_…`, then `end_run`.
     pub(crate) fn begin_run(&mut self, new: &NewRun<'_>) {
-        let full = self.blob.len() + self.values_bytes + new.head.len() > BLOB_BYTES_MAX;
+        let full = self.compute.runs.len() == RUNS_MAX
+            || self.blob.len() + self.values_bytes + new.head.len() > BLOB_BYTES_MAX;
         if !self.compute.is_empty() && (full || self.compute.keep_inline != new.keep_inline) {
             self.close_columns();
         }
