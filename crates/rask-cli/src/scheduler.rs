@@ -19,6 +19,9 @@ use crate::{host, say, signals};
 /// The port of the dashboard when none is given, as in Dask.
 const DASHBOARD_PORT: u16 = 8787;
 
+/// The environment variable with the setting `distributed.scheduler.allowed-failures`.
+const ALLOWED_FAILURES_VARIABLE: &str = "RASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES";
+
 /// Start a scheduler.
 #[derive(Args, Debug)]
 #[command(after_help = "Exit codes: 0 ended by a signal or by a client, 1 broke down, 2 cannot run as told.")]
@@ -159,6 +162,13 @@ fn start(
     dashboard: Option<&Dashboard>,
 ) -> Result<SchedulerHandle, Failure> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    let defaults = SchedulerConfig::default();
+    let allowed_failures = match std::env::var(ALLOWED_FAILURES_VARIABLE) {
+        Ok(text) => text.trim().parse().map_err(|_| {
+            Failure::usage(format!("{ALLOWED_FAILURES_VARIABLE}={text} is not a number of worker deaths"))
+        })?,
+        Err(_) => defaults.allowed_failures,
+    };
     let config = SchedulerConfig {
         epoch: random_u64(),
         name: format!("Scheduler-{}", random_uuid()),
@@ -166,7 +176,8 @@ fn start(
         started_unix_s: started,
         dashboard_link: dashboard.map_or_else(String::new, Dashboard::link),
         dashboard_port: dashboard.map_or(0, Dashboard::port),
-        ..SchedulerConfig::default()
+        allowed_failures,
+        ..defaults
     };
     let options = SchedulerOptions { listen: vec![listen.clone()], acceptance: access.acceptance(), config };
     rask_scheduler::start(options).map_err(|error| cannot_listen(listen, &error))
