@@ -36,9 +36,17 @@ fn who_has_what() {
     let both = Value::Tuple(vec![text("tcp://h0:1"), text("tcp://h1:1")]);
     // A small value is kept here, but said to be where it was made.
     let made_on_w1 = Value::Tuple(vec![text("tcp://h1:1")]);
+    let nowhere = || Value::Tuple(vec![]);
     assert_eq!(
         stage.query(0, Query::WhoHas(None)),
-        Ok(Value::dict([("a", both.clone()), ("b", made_on_w1)]))
+        Ok(Value::dict([
+            ("a", both.clone()),
+            ("b", made_on_w1),
+            ("e", nowhere()),
+            ("c", nowhere()),
+            ("d", nowhere()),
+            ("f", nowhere())
+        ]))
     );
     let some = Query::WhoHas(Some(vec![key("a"), key("c"), key("nobody")]));
     assert_eq!(stage.query(0, some), Ok(Value::dict([("a", both), ("c", Value::Tuple(vec![]))])));
