@@ -335,6 +335,11 @@ def persist(
         return args
     schedule = get_scheduler(scheduler, collections)
     if hasattr(schedule, "_session"):
+        if schedule.asynchronous:
+            raise RuntimeError(
+                "Attempting to use an asynchronous Client in a synchronous context of persist: "
+                "write `client.persist(x)` or `await x` instead"
+            )
         options = {name: value for name, value in kwargs.items() if name in _CLIENT_OPTIONS}
         return repack(schedule.persist(collections, optimize_graph=optimize_graph, **options))
     run = _run_here if schedule == "sync" else schedule
@@ -449,7 +454,7 @@ class DaskMethodsMixin:
             client = newest_client()
             if client is None or not client.asynchronous:
                 raise RuntimeError("awaiting a collection needs an asynchronous client")
-            result = self.persist()
+            result = client.persist(self)
             from rask.distributed.client import futures_of
 
             for future in futures_of(result):

@@ -282,6 +282,8 @@ impl Scheduler {
             let Some(held) = self.resolve(intake, &[future]) else { continue };
             self.tasks[held[0]].holders += 1;
             self.holds.entry(holder).or_default().push(held[0]);
+            // It travels by its key, which must lead to it also when its session has let go of it.
+            self.index_session_key(held[0]);
             self.activate(held[0], Cause::NeededAgain);
         }
     }

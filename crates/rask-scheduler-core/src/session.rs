@@ -145,10 +145,7 @@ impl Scheduler {
         for (future, task) in futures {
             // Others may go on holding an impure task: its key no longer says where to find it.
             let is_own = self.tasks[task].token >> 64 == u128::from(session);
-            if self.tasks[task].key_source == KeySource::Session
-                && is_own
-                && self.tasks[task].wants.by_another_than(client)
-            {
+            if is_own && self.tasks[task].wants.by_another_than(client) {
                 self.index_session_key(task);
             }
             if let Some(entry) = self.clients.get_mut(client.0) {
@@ -165,9 +162,12 @@ impl Scheduler {
         }
     }
 
-    /// Makes an impure task's key known by itself, now that its session ends.
-    fn index_session_key(&mut self, id: TaskId) {
+    /// Makes an impure task's key known by itself: its session ends, or its future travels.
+    pub(crate) fn index_session_key(&mut self, id: TaskId) {
         let task = &mut self.tasks[id];
+        if task.key_source != KeySource::Session {
+            return;
+        }
         let key = rask_types::KeyId(task.token ^ self.classes[task.class].prefix_hash);
         if task.maker != Maker::Nobody && !self.by_key.contains_key(&key) {
             task.key_source = KeySource::Token;

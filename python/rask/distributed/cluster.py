@@ -7,6 +7,7 @@ import enum
 import math
 import os
 import sys
+import threading
 import uuid
 import warnings
 import weakref
@@ -186,14 +187,13 @@ class LocalCluster:
         surplus = self._requested[n:]
         if surplus:
             del self._requested[n:]
-            self._retire(surplus)
+            threading.Thread(target=self._retire, args=(surplus,), name="rask-scale", daemon=True).start()
         else:
             self._add_workers(n - len(self._requested))
         return _Done() if self.asynchronous else None
 
     def _retire(self, names: list[str]) -> None:
-        session = self._session()
-        session.retire_workers(names)
+        self._session().retire_workers(names)
         for name in names:
             worker = self._thread_workers.pop(name, None)
             if worker is not None:
@@ -296,8 +296,9 @@ class LocalCluster:
         return _Done(self).__await__()
 
     def __del__(self) -> None:
+        # At the end of the interpreter `atexit` has closed it, and names of this module may be gone.
         core = getattr(self, "_core", None)
-        if core is not None and getattr(self, "status", None) is Status.running:
+        if core is not None and not sys.is_finalizing() and self.status is Status.running:
             self.close()
 
     def __repr__(self) -> str:

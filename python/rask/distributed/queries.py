@@ -54,7 +54,7 @@ class ClusterQueries:
     def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
         """Return which workers hold values: ``{key: (address, …)}``, of these futures or keys, or of all.
 
-        A small value that the scheduler itself holds is listed under the scheduler's address.
+        A small value, which the scheduler holds itself, is listed under the worker that made it.
         """
         return self._ask("who_has", None if futures is None else _keys(futures), WhoHas)
 

@@ -56,8 +56,8 @@ WorkerStartTimeoutError = _exceptions.WorkerStartTimeoutError
 
 rask_only = pytest.mark.rask_only
 
-HEX_KEY = r"-[0-9a-f]{32}$"
-UUID_KEY = r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+TOKEN = r"-[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"
+"""What follows the name in a generated key: 32 hexadecimal digits; for impure calls Dask writes them as a UUID."""
 
 
 def until(condition, timeout_s: float = 5.0, step_s: float = 0.01):
@@ -72,7 +72,7 @@ def until(condition, timeout_s: float = 5.0, step_s: float = 0.01):
 
 
 def quickest(run, times: int = 3) -> float:
-    """Seconds of the quickest of a few runs: during any one of them the machine may be busy otherwise."""
+    """Seconds of the quickest of a few runs: in any one of them the machine may be busy."""
     best = float("inf")
     for _ in range(times):
         start = time.perf_counter()

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from .peer import HEX_KEY, UUID_KEY, config, delayed, rask_only
+from .peer import TOKEN, config, delayed, rask_only
 from .tasks import add, inc
 
 
@@ -184,24 +184,24 @@ def test_traverse():
 
 
 def test_keys_name_the_function():
-    assert re.match("inc" + UUID_KEY, delayed(inc)(1).key)
-    assert re.match("inc" + HEX_KEY, delayed(inc, pure=True)(1).key)
-    assert re.match("lambda" + UUID_KEY, delayed(lambda: 1)().key)
-    assert re.match("inc" + UUID_KEY, delayed(functools.partial(inc))(1).key)
-    assert re.match("sum" + UUID_KEY, delayed(sum)([1]).key)
-    assert re.match("complex" + UUID_KEY, delayed(complex)(1).key)
+    assert re.match("inc" + TOKEN, delayed(inc)(1).key)
+    assert re.match("inc" + TOKEN, delayed(inc, pure=True)(1).key)
+    assert re.match("lambda" + TOKEN, delayed(lambda: 1)().key)
+    assert re.match("inc" + TOKEN, delayed(functools.partial(inc))(1).key)
+    assert re.match("sum" + TOKEN, delayed(sum)([1]).key)
+    assert re.match("complex" + TOKEN, delayed(complex)(1).key)
 
 
 def test_keys_of_values_attributes_items_operators():
-    assert re.match("int" + UUID_KEY, delayed(1).key)
-    assert re.match("list" + UUID_KEY, delayed([1]).key)
+    assert re.match("int" + TOKEN, delayed(1).key)
+    assert re.match("list" + TOKEN, delayed([1]).key)
     x = delayed(inc)(1)
-    assert re.match("getattr" + HEX_KEY, x.real.key)
-    assert re.match("getitem" + HEX_KEY, x[0].key)
-    assert re.match("add" + HEX_KEY, (x + 1).key)
-    assert re.match("and_" + HEX_KEY, (x & 1).key)
-    assert re.match("bit_length" + UUID_KEY, x.bit_length().key)
-    assert re.match("add" + UUID_KEY, delayed(operator.add)(1, 2).key)
+    assert re.match("getattr" + TOKEN, x.real.key)
+    assert re.match("getitem" + TOKEN, x[0].key)
+    assert re.match("add" + TOKEN, (x + 1).key)
+    assert re.match("and_" + TOKEN, (x & 1).key)
+    assert re.match("bit_length" + TOKEN, x.bit_length().key)
+    assert re.match("add" + TOKEN, delayed(operator.add)(1, 2).key)
 
 
 def test_repr():

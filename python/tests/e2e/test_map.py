@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .peer import HEX_KEY, rask_only, wait
+from .peer import TOKEN, rask_only, wait
 from .tasks import add, fail_first, inc, note, notes, pair, same, slow
 
 
@@ -91,7 +91,7 @@ def test_pure(client, note_path):
     wait(futures)
     assert sorted(notes(note_path)) == ["v", "w"]
     assert futures[0].key == futures[1].key
-    assert re.match("note" + HEX_KEY, futures[0].key)
+    assert re.match("note" + TOKEN, futures[0].key)
 
 
 def test_pure_keys_are_those_of_submit_made_again_by_map(client):

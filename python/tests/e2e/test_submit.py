@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from .peer import HEX_KEY, UUID_KEY, Future, delayed, rask_only, until, wait
+from .peer import TOKEN, Future, delayed, rask_only, until, wait
 from .tasks import Box, add, behind, die, inc, note, notes, pair, pid, same
 
 
@@ -171,7 +171,7 @@ def test_pure_by_default(client, note_path):
     assert a.key == b.key
     assert (a.result(), b.result()) == ("w", "w")
     assert notes(note_path) == ["w"]
-    assert re.match("note" + HEX_KEY, a.key)
+    assert re.match("note" + TOKEN, a.key)
 
 
 def test_impure(client, note_path):
@@ -180,7 +180,7 @@ def test_impure(client, note_path):
     wait([a, b])
     assert a.key != b.key
     assert notes(note_path) == ["w", "w"]
-    assert re.match("note" + UUID_KEY, a.key)
+    assert re.match("note" + TOKEN, a.key)
 
 
 def test_pure_keys_tell_arguments_apart(client):

@@ -8,7 +8,7 @@ use rask_types::Payload;
 use rask_types::msg::{Query, WorkerOp};
 
 use super::blocking::{blocking, span};
-use super::failure::{self, Failure};
+use super::failure::{self, Cause, Failure};
 use super::fetch::decode_fetched;
 use super::session::Session;
 use crate::codec::decode::decode_head;
@@ -151,10 +151,7 @@ impl Session {
         for (address, reply) in replies {
             let value = match reply {
                 Ok(payload) => decode_reply(py, &payload)?,
-                Err(error) => {
-                    let error = failure::of_worker(py, &error);
-                    Bound::new(py, Failure::of(py, &error))?.into_any()
-                }
+                Err(error) => Bound::new(py, Failure::new(Cause::Worker(error)))?.into_any(),
             };
             list.append((address, value))?;
         }

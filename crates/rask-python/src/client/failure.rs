@@ -9,30 +9,53 @@ use pyo3::types::PyBytes;
 use rask_client::{ClientError, ConnectError, FetchError, SubmitError};
 use rask_types::{ErrorKind, TaskError};
 
-/// Stands where a value would: the exception of a future that has none.
+/// Why there is no value.
+pub enum Cause {
+    /// It could not be brought; with the future's key.
+    Fetch(FetchError, Py<PyAny>),
+    /// A worker did not do what it was asked to.
+    Worker(Arc<TaskError>),
+    /// It came and could not be decoded.
+    Raised(PyErr),
+}
+
+/// Stands where a value would. The exception is made when someone asks for it: its traceback refers to the frames that run
+/// at that time, and through them to what they hold.
 #[pyclass(frozen, module = "rask._core")]
 pub struct Failure {
-    /// The exception, with its traceback.
-    #[pyo3(get)]
-    exception: Py<PyAny>,
+    cause: Cause,
 }
 
 #[pymethods]
 impl Failure {
     /// Raises the exception.
     fn reraise(&self, py: Python<'_>) -> PyResult<()> {
-        Err(PyErr::from_value(self.exception.bind(py).clone()))
+        Err(self.error(py))
+    }
+
+    /// The exception, with its traceback.
+    #[getter]
+    fn exception<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.error(py).into_value(py).into_bound(py).into_any()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("<Failure: {}>", self.exception.bind(py).repr()?))
+        Ok(format!("<Failure: {}>", self.exception(py).repr()?))
     }
 }
 
 impl Failure {
-    /// Wraps an exception.
-    pub fn of(py: Python<'_>, error: &PyErr) -> Failure {
-        Failure { exception: error.value(py).clone().unbind().into_any() }
+    /// The failure with this cause.
+    pub fn new(cause: Cause) -> Failure {
+        Failure { cause }
+    }
+
+    fn error(&self, py: Python<'_>) -> PyErr {
+        match &self.cause {
+            Cause::Fetch(error, key) => of_fetch(py, error, key.bind(py).clone()),
+            Cause::Worker(error) => of_worker(py, error),
+            Cause::Raised(error) => error.clone_ref(py),
+        }
     }
 }
 
@@ -60,11 +83,22 @@ pub fn of_task<'py>(py: Python<'py>, error: &TaskError, key: Option<Bound<'py, P
                 .import(py, "rask._serialize", "load_exception")
                 .and_then(|load| load.call1((exception, traceback, &error.text)));
             match loaded {
-                Ok(exception) => PyErr::from_value(exception),
+                Ok(exception) => {
+                    name_in_note(&exception, error);
+                    PyErr::from_value(exception)
+                }
                 Err(failure) => failure,
             }
         }
     }
+}
+
+/// Says in a note, where Python has notes (from 3.11 on), which task raised, and where.
+fn name_in_note(exception: &Bound<'_, PyAny>, error: &TaskError) {
+    let place = if error.worker.is_empty() { String::new() } else { format!(" on worker {}", error.worker) };
+    let note = format!("Raised by task {:?}{place}.", error.key);
+    // What has no notes, or refuses one, is raised without.
+    let _ = exception.call_method1("add_note", (note,));
 }
 
 /// The exception of a future that will never have a value.

@@ -7,7 +7,7 @@ use rask_client::{ClientError, FetchError, WaitFor};
 use rask_types::{FutureId, Payload};
 
 use super::blocking::{blocking, span};
-use super::failure::{self, Failure};
+use super::failure::{self, Cause, Failure};
 use super::future::Future;
 use super::session::Session;
 use crate::codec::decode::decode_head;
@@ -122,17 +122,14 @@ impl Session {
                 continue;
             }
             let value = match fetched.next().expect("one for each that is not inline") {
-                Ok(payload) => decode_fetched(py, &payload),
-                Err(error) => {
-                    let key = futures.get_item(at)?.getattr("key")?;
-                    Err(failure::of_fetch(py, &error, key))
-                }
+                Ok(payload) => decode_fetched(py, &payload).map_err(Cause::Raised),
+                Err(error) => Err(Cause::Fetch(error, futures.get_item(at)?.getattr("key")?.unbind())),
             };
             match (value, errors) {
                 (Ok(value), _) => values.append(value)?,
-                (Err(error), Errors::Raise) => return Ok(Bound::new(py, Failure::of(py, &error))?.into_any()),
+                (Err(cause), Errors::Raise) => return Ok(Bound::new(py, Failure::new(cause))?.into_any()),
                 (Err(_), Errors::Skip) => {}
-                (Err(error), Errors::Return) => values.append(Bound::new(py, Failure::of(py, &error))?)?,
+                (Err(cause), Errors::Return) => values.append(Bound::new(py, Failure::new(cause))?)?,
             }
         }
         Ok(values.into_any())

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use rask_types::{FunctionId, FutureId, GraphChunk, KeyId, Payload, TaskClass};
+use rask_types::{FunctionId, FutureId, GraphChunk, Key, KeyId, Payload, TaskClass};
 
 use super::failure;
 use super::future::Future;
@@ -48,6 +48,12 @@ impl GraphSink for SessionSink<'_> {
     fn known(&mut self, key: KeyId) -> Option<FutureId> {
         let id = self.engine.client.lookup(key).ok().flatten()?;
         // The look-up counted; the count goes when the graph is submitted.
+        self.adopted.extend(Future::held(self.py, &self.engine, id).map(Bound::unbind));
+        Some(id)
+    }
+
+    fn known_of_session(&mut self, prefix: &str, token: u128) -> Option<FutureId> {
+        let id = self.engine.client.lookup_key(&Key::generated(prefix, token)).ok().flatten()?;
         self.adopted.extend(Future::held(self.py, &self.engine, id).map(Bound::unbind));
         Some(id)
     }
