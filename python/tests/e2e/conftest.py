@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from .peer import IS_RASK, Client, LocalCluster
+from .peer import IS_RASK, Client, LocalCluster, until
 
 TEST_SECONDS_MAX = 30
 
@@ -54,19 +54,55 @@ def note_path(tmp_path):
     return str(tmp_path / "notes")
 
 
+class Shared:
+    """The session's cluster of worker processes; made anew when a test has left it busy or broken."""
+
+    def __init__(self):
+        self._cluster = None
+
+    def get(self):
+        if self._cluster is None:
+            self._cluster = LocalCluster(
+                n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
+            )
+            with Client(self._cluster) as client:
+                client.wait_for_workers(2, timeout=30)
+        return self._cluster
+
+    def discard(self):
+        if self._cluster is not None:
+            cluster, self._cluster = self._cluster, None
+            cluster.close()
+
+
 @pytest.fixture(scope="session")
-def shared_cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as cluster:
-        with Client(cluster) as client:
-            client.wait_for_workers(2, timeout=30)
-        yield cluster
+def _shared():
+    shared = Shared()
+    yield shared
+    shared.discard()
 
 
 @pytest.fixture
-def client(shared_cluster):
+def shared_cluster(_shared):
+    return _shared.get()
+
+
+def is_idle(client):
+    try:
+        until(lambda: len(client.nthreads()) == 2 and not any(client.processing().values()), timeout_s=3)
+    except Exception:
+        return False
+    return True
+
+
+@pytest.fixture
+def client(_shared):
     """A client of a cluster of two real worker processes. For tests that leave the workers alive."""
-    with Client(shared_cluster) as client:
+    with Client(_shared.get()) as client:
         yield client
+        idle = is_idle(client)
+    if not idle:
+        _shared.discard()
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ WorkerStartTimeoutError = _exceptions.WorkerStartTimeoutError
 rask_only = pytest.mark.rask_only
 
 TOKEN = r"-[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"
-"""What follows the name in a generated key: 32 hexadecimal digits; for impure calls Dask writes them as a UUID."""
+"""What follows the name in a generated key: 32 hexadecimal digits, written as a UUID by Dask when impure."""
 
 
 def until(condition, timeout_s: float = 5.0, step_s: float = 0.01):

@@ -210,7 +210,7 @@ async def test_blocking_compute_is_refused(client, tmp_path):
 
 @in_a_loop
 async def test_views(client, tmp_path):
-    future = client.submit(inc, 1)
+    future = client.submit(same, b"x" * 5_000)  # large enough to live on the worker
     await wait(future)
     nthreads = await client.nthreads()
     assert list(nthreads.values()) == [2]

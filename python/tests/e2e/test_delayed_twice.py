@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .peer import compute, delayed, rask_only
+from .peer import compute, delayed, quickest, rask_only
 from .tasks import add, append, inc, same
 
 
@@ -118,6 +118,15 @@ def test_sum_nests_100_000_deep(where, request):
     total = sum(delayed(same)(1) for _ in range(n))
     assert total.compute() == n
     del total
+
+
+@rask_only
+def test_deep_sums_take_linear_time():
+    def seconds(n):
+        return quickest(lambda: sum(delayed(same)(1) for _ in range(n)).compute(), times=2)
+
+    seconds(1_000)
+    assert seconds(40_000) < 4 * seconds(10_000) * 1.75
 
 
 @rask_only

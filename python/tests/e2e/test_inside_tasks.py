@@ -28,14 +28,13 @@ from .tasks import add, inc, note, noted_behind, notes
 def test_get_worker(client):
     def look():
         worker = get_worker()
-        return worker.address, worker.name, worker.id, worker.local_directory, worker.state.nthreads
+        return worker.address, worker.name, worker.id, worker.local_directory
 
-    address, name, identity, folder, nthreads = client.submit(look).result()
+    address, name, identity, folder = client.submit(look).result()
     info = client.scheduler_info()["workers"][address]
     assert name == info["name"]
     assert isinstance(identity, str)
     assert os.path.isdir(folder)
-    assert nthreads == 2
 
 
 def test_get_worker_is_one_object(client):

@@ -6,7 +6,10 @@ from __future__ import annotations
 import re
 
 from .peer import until, wait
-from .tasks import behind, div, inc, noted_behind, notes
+from .tasks import behind, div, inc, noted_behind, notes, same
+
+LARGE = b"x" * 5_000
+"""Large enough to live on a worker; where rask keeps small results is its own affair."""
 
 
 def test_nthreads(client):
@@ -24,12 +27,18 @@ def test_addresses_look_like_addresses(client):
 
 
 def test_who_has(client):
-    future = client.submit(inc, 1)
+    future = client.submit(same, LARGE)
     wait(future)
     (address,) = client.who_has()[future.key]
     assert address in client.nthreads()
     assert client.who_has([future]) == {future.key: (address,)}
     assert client.who_has(future) == {future.key: (address,)}
+
+
+def test_who_has_of_a_small_result(client):
+    future = client.submit(inc, 1)
+    wait(future)
+    assert client.who_has(future)[future.key]
 
 
 def test_who_has_of_the_unfinished_and_the_unknown(client, gate):
@@ -42,7 +51,7 @@ def test_who_has_of_the_unfinished_and_the_unknown(client, gate):
 
 
 def test_has_what(client):
-    futures = client.map(inc, range(10))
+    futures = client.map(same, [LARGE + bytes([i]) for i in range(10)])
     wait(futures)
     has_what = client.has_what()
     assert set(has_what) == set(client.nthreads())
@@ -52,7 +61,7 @@ def test_has_what(client):
 
 
 def test_html_of_who_has_and_has_what(client):
-    future = client.submit(inc, 1)
+    future = client.submit(same, LARGE)
     wait(future)
     for view in (client.who_has(), client.has_what()):
         html = view._repr_html_()
@@ -158,7 +167,7 @@ def test_get_versions(client):
 
 
 def test_views_of_processes_false(threads_client):
-    future = threads_client.submit(inc, 1)
+    future = threads_client.submit(same, LARGE)
     wait(future)
     (address,) = threads_client.nthreads()
     assert threads_client.nthreads() == {address: 2}

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from .peer import CancelledError, KilledWorker, as_completed, delayed, rask_only, until, wait
-from .tasks import add, die, die_first, inc, noted_behind, notes, pid, same
+from .peer import CancelledError, KilledWorker, as_completed, delayed, get_worker, rask_only, until, wait
+from .tasks import add, die, die_first, inc, noted_behind, notes, same
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -77,9 +77,13 @@ def test_lost_results_are_computed_again(fresh_client):
 def test_a_small_result_that_was_seen_never_changes(fresh_client):
     """Small results ride in completions and are kept by the scheduler: they outlive their worker, and do
     not run again."""
-    future = fresh_client.submit(pid, pure=False)
+
+    def here():
+        return os.getpid(), get_worker().address
+
+    future = fresh_client.submit(here, pure=False)
     seen = future.result()
-    (address,) = fresh_client.who_has(future)[future.key]
+    address = seen[1]
     kill(fresh_client, address)
     until(lambda: address not in fresh_client.nthreads(), timeout_s=15)
     assert future.result(timeout=10) == seen
