@@ -1,7 +1,7 @@
 """The engines inside this process: what computes when no client was made.
 
-They are clients of local clusters that start with the first computation and live as long as the process: one with threads,
-one with processes for ``scheduler="processes"``.
+They are clients of local clusters that start with the first computation and live as long as the process: one
+with threads, one with processes for ``scheduler="processes"``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _engines: dict[bool, tuple[int, Client]] = {}
 
 
 def client_in_use() -> Client | None:
-    """Return the client that a computation should use: the task's own, else the newest; None if there is none."""
+    """Return the client that a computation should use: the task's own, else the newest, or None."""
     distributed = sys.modules.get("rask.distributed.client")
     if distributed is None:
         return None
@@ -46,8 +46,6 @@ def _engine(processes: bool) -> Client:
         if client is None or pid != os.getpid() or client.status != "running":
             from rask.distributed.client import Client
 
-            client = Client(
-                processes=processes, dashboard_address="", set_as_default=False, name="embedded"
-            )
+            client = Client(processes=processes, dashboard_address="", set_as_default=False, name="embedded")
             _engines[processes] = (os.getpid(), client)
         return client

@@ -1,4 +1,4 @@
-"""Pictures of graphs: what `visualize` draws. The drawing itself is done by the compiled core, without any other program."""
+"""Pictures of graphs: what `visualize` draws. The compiled core does the drawing, without other programs."""
 
 from __future__ import annotations
 
@@ -157,8 +157,6 @@ def _fills(described: dict[str, Any], color: str | None) -> dict[Any, str]:
     keys: Iterable[Any] = [key for key, _, _ in described["tasks"]]
     count = max(1, len(described["tasks"]) - 1)
     return {key: _ramp(at / count) for at, key in enumerate(keys)}
-
-
 
 
 def _ramp(share: float) -> str:

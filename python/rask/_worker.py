@@ -1,7 +1,8 @@
-"""The Python side of a worker: its threads, what tasks see of it, and the operations outside of the task system.
+"""The Python side of a worker: its threads, what tasks see of it, and the operations outside of the task
+system.
 
-`_core.WorkerCore` is the worker; it executes tasks on threads that are made here. `_worker_process` is the program of a
-worker process, `ThreadWorker` a worker inside this process.
+`_core.WorkerCore` is the worker; it executes tasks on threads that are made here. `_worker_process` is the
+program of a worker process, `ThreadWorker` a worker inside this process.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ def explain_undecodable(error: BaseException) -> BaseException:
     if not isinstance(error, ModuleNotFoundError):
         return error
     return ModuleNotFoundError(
-        f"{error}: the function refers to a module that this worker cannot import. Install it where the workers run, "
-        f"or bring a file with client.upload_file(...)",
+        f"{error}: the function refers to a module that this worker cannot import. Install it where the workers "
+        f"run, or bring a file with client.upload_file(...)",
         name=error.name,
     )
 
 
 def has_mutable_state(function: Any) -> bool:
-    """Whether calls of a function that was sent by value could leave something behind in it for the next call."""
+    """Whether calls of a function sent by value could leave something behind in it for the next call."""
     if isinstance(function, functools.partial):
         parts = (*function.args, *function.keywords.values())
         return any(map(_is_mutable, parts)) or has_mutable_state(function.func)
@@ -163,7 +164,9 @@ class Worker:
     @property
     def data(self) -> Any:
         """Dask's mapping of the values kept here; not offered."""
-        raise NotImplementedError("Worker.data is not offered: pass futures as arguments, Client.has_what lists what is where")
+        raise NotImplementedError(
+            "Worker.data is not offered: pass futures as arguments, Client.has_what lists what is where"
+        )
 
     def get_current_task(self) -> Any:
         """Return the key of the task that calls."""

@@ -1,20 +1,26 @@
 """The program of a worker process: ``python -m rask._worker_process``, started by a nanny.
 
-It reads its settings as one line of JSON from standard input. The pipe is its lifeline: when it closes, the nanny is gone
-or wants this process to end, and it ends at once, whatever its tasks do.
+It reads its settings as one line of JSON from standard input. The pipe is its lifeline: when it closes, the
+nanny is gone or wants this process to end, and it ends at once, whatever its tasks do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+PATIENCE_S = 0.5
+"""How long to wait for the nanny before complaining of the scheduler."""
 
 
 def main() -> None:
@@ -49,6 +55,9 @@ def main() -> None:
         pass
     code, reason = stopped
     if code:
+        # If the cluster ends or restarts, whoever started this process ends it now, and there is nothing to
+        # say.
+        time.sleep(PATIENCE_S)
         print(f"rask worker {settings['name']}: {reason}", file=sys.stderr, flush=True)
     _end(code)
 
@@ -82,10 +91,8 @@ def _be_like_the_client(settings: dict[str, Any]) -> None:
     if "argv" in runtime:
         sys.argv[:] = runtime["argv"]
     if "cwd" in runtime:
-        try:
+        with contextlib.suppress(OSError):  # gone, or not for this user
             os.chdir(runtime["cwd"])
-        except OSError:  # gone, or not for this user
-            pass
     if "config" in runtime:
         from rask import config
 

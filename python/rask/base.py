@@ -1,7 +1,8 @@
-"""Collections, whatever their kind: recognised, found inside other things, computed, persisted, optimized, drawn.
+"""Collections, whatever their kind: recognised, found inside other things, computed, persisted, optimized,
+drawn.
 
-A collection is an object with ``__dask_graph__`` and its kin; rask's own is `Delayed`. Where a computation runs is decided
-here: on the client in use, on the engine inside this process, or as ``scheduler=`` says.
+A collection is an object with ``__dask_graph__`` and its kin; rask's own is `Delayed`. Where a computation
+runs is decided here: on the client in use, on the engine inside this process, or as ``scheduler=`` says.
 """
 
 from __future__ import annotations
@@ -174,9 +175,10 @@ def get_scheduler(scheduler: Any = None, collections: Any = None, cls: Any = Non
     Parameters
     ----------
     scheduler : str, Client, Executor or callable, optional
-        ``"threads"``, ``"processes"``, ``"sync"`` and their other names, ``"distributed"`` for the client in use, a client,
-        or a function ``get(dsk, keys)``; by default the configuration's ``scheduler``, else the client in use, else the
-        engine inside this process.
+        ``"threads"``, ``"processes"``, ``"sync"`` and their other names, ``"distributed"`` for the client in
+        use, a client, or a function ``get(dsk, keys)``; by default the configuration's ``scheduler``, else the
+        client in
+        use, else the engine inside this process.
 
     Returns
     -------
@@ -327,8 +329,8 @@ def persist(
 ) -> tuple:
     """Compute collections, and return collections of the same kind that hold the results.
 
-    With a client it returns at once, and the results are computed and kept on the cluster. Parameters are those of
-    `compute`.
+    With a client it returns at once, and the results are computed and kept on the cluster. Parameters are
+    those of `compute`.
     """
     collections, repack = unpack_collections(*args, traverse=traverse)
     if not collections:
@@ -353,8 +355,8 @@ def persist(
 
 
 def optimize(*args: Any, traverse: bool = True, **kwargs: Any) -> tuple:
-    """Return equivalent collections whose graphs are optimized: what is not needed is left out, and linear chains are fused
-    if ``optimization.fuse.delayed`` says so.
+    """Return equivalent collections whose graphs are optimized: what is not needed is left out, and linear
+    chains are fused if ``optimization.fuse.delayed`` says so.
     """
     collections, repack = unpack_collections(*args, traverse=traverse)
     if not collections:
@@ -363,7 +365,9 @@ def optimize(*args: Any, traverse: bool = True, **kwargs: Any) -> tuple:
     for collection in collections:
         if _is_delayed(collection):
             # A lazy value's graph holds only what it needs.
-            optimized.append(_fused(collection) if config.get("optimization.fuse.delayed", False) else collection)
+            optimized.append(
+                _fused(collection) if config.get("optimization.fuse.delayed", False) else collection
+            )
             continue
         rebuild, extra = collection.__dask_postpersist__()
         optimized.append(rebuild(_graph_of(collection, True), *extra))

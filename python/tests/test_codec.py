@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 import pytest
-from rask import _core
 from rask._core import SharedBuffer, call_encoded, decode, decode_call, encode, encode_call, value_token
+
+from rask import _core
 from rask._serialize import SerializationError
 
 FAR_BEYOND = 200_000  # bytes: more than lies in a head

@@ -19,9 +19,10 @@ import weakref
 
 import cloudpickle
 import pytest
+from rask._core import compute_inline, delayed_from_graph, describe_build, graph_picture
+
 import rask.config
 from rask import delayed
-from rask._core import compute_inline, delayed_from_graph, describe_build, graph_picture
 from rask._serialize import SerializationError
 from rask.annotations import annotate
 from rask.delayed import Delayed, DelayedAttr, DelayedLeaf

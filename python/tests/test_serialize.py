@@ -15,6 +15,7 @@ import types
 import cloudpickle
 import pytest
 from rask._core import callable_token, decode, dump_callable
+
 from rask._serialize import (
     RemoteException,
     SerializationError,

@@ -281,6 +281,7 @@ fn in_a_forked_child_every_call_is_an_error_and_drops_do_nothing() {
     let client = client(By::Tcp, &scheduler);
     let class = class(&client);
     let future = submit(&client, class).unwrap();
+    #[allow(clippy::disallowed_methods)] // forking is what is tested
     // SAFETY: the child only reads atomics through the client, compares, and leaves by `_exit`.
     let child = unsafe { libc::fork() };
     if child == 0 {

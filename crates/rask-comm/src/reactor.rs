@@ -49,7 +49,7 @@ impl Default for Options {
             connect_timeout_ms: 10_000,
             handshake_timeout_ms: 10_000,
             close_timeout_ms: 3_000,
-            control_frame_bytes_max: 256 << 20,
+            control_frame_bytes_max: 4 << 30,
             data_frame_bytes_max: 1 << 40,
         }
     }

@@ -60,8 +60,8 @@ impl LocalCluster {
         dashboard: Option<(String, u16)>,
         on_output: Option<Py<PyAny>>,
     ) -> PyResult<LocalCluster> {
-        let runtime_settings =
-            serde_json::from_str(runtime_settings).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let runtime_settings = serde_json::from_str(runtime_settings)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let command = WorkerCommand { program, arguments, environment, runtime_settings };
         let options = LocalClusterOptions {
             host,

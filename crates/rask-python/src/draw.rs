@@ -47,7 +47,9 @@ fn direction(rankdir: &str) -> PyResult<Direction> {
         "LR" => Direction::LeftToRight,
         "RL" => Direction::RightToLeft,
         other => {
-            return Err(PyValueError::new_err(format!("rankdir={other:?}: only BT, TB, LR and RL are known")));
+            return Err(PyValueError::new_err(format!(
+                "rankdir={other:?}: only BT, TB, LR and RL are known"
+            )));
         }
     })
 }

@@ -6,6 +6,7 @@
 //! * [`worker`]: the Python runtime of a worker. [`client`]: the client's engine, `Future`. [`cluster`]: local clusters.
 //! * [`graph`]: lazy graphs to the chunks that a client sends; graph dicts to lazy values; pictures.
 
+pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod codec;
@@ -29,5 +30,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     client::register(module)?;
     module.add_class::<cluster::LocalCluster>()?;
     module.add_function(wrap_pyfunction!(draw::draw_picture, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::run_cli, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -18,11 +18,15 @@
 //! | [`SLICE`](tag::SLICE) | three values |
 //! | [`DEP`](tag::DEP) | v index: the value of the task's dependency of that number |
 //! | [`PICKLE`](tag::PICKLE) | v length, pickle bytes, v first buffer, v number of buffers (protocol 5, out of band) |
-//! | [`NDARRAY`](tag::NDARRAY) | str dtype, v ndim, v dims, u8 order (0 C, 1 Fortran), v buffer |
+//! | [`NDARRAY`](tag::NDARRAY) | str dtype, v ndim, v dims, u8 order, v buffer |
 //! | [`NDSCALAR`](tag::NDSCALAR) | str dtype, v length, bytes |
+//! | [`NDARRAY_INLINE`](tag::NDARRAY_INLINE) | str dtype, v ndim, v dims, u8 order, v length, bytes |
+//!
+//! The order byte of arrays: bit 0 is set for Fortran order, bit 1 for an array that could only be read.
 //!
 //! A *call* is what a task's argument payload holds: v number of positional arguments, those; v number of keyword
-//! arguments, each a STR value and a value. A literal task's argument payload is one value.
+//! arguments, each a STR value and a value. If the number of positional arguments is [`CALL_PICKLED`], one value follows
+//! instead: the pair of both, in one pickle. A literal task's argument payload is one value.
 //!
 //! [`Value`] is the Rust side of it. It has no case for what only a language runtime can decode; such a value reads as
 //! [`Value::Opaque`].
@@ -55,7 +59,11 @@ pub mod tag {
     pub const PICKLE: u8 = 20;
     pub const NDARRAY: u8 = 21;
     pub const NDSCALAR: u8 = 22;
+    pub const NDARRAY_INLINE: u8 = 23;
 }
+
+/// Stands in a call where the number of positional arguments is: one value follows, the pair `(args, kwargs)`.
+pub const CALL_PICKLED: u64 = u32::MAX as u64;
 
 /// How deep values may nest; beyond it the encoder falls back to a pickle and the decoder refuses.
 pub const DEPTH_MAX: usize = 128;
@@ -373,6 +381,15 @@ fn skip_opaque(tag: u8, reader: &mut Reader<'_>, depth: usize) -> Result<(), Dec
         }
         tag::NDSCALAR => {
             reader.str()?;
+            reader.sized()?;
+        }
+        tag::NDARRAY_INLINE => {
+            reader.str()?;
+            let ndim = reader.count(1)?;
+            for _ in 0..ndim {
+                reader.varint()?;
+            }
+            reader.byte()?;
             reader.sized()?;
         }
         other => return Err(DecodeError::UnknownTag(other)),

@@ -40,15 +40,16 @@ class Client(Submission, ClusterQueries):
     Parameters
     ----------
     address : str or LocalCluster, optional
-        ``"host:port"``, ``"tcp://host:port"``, a cluster object; by default ``RASK_SCHEDULER_ADDRESS`` or the configuration's
-        ``scheduler-address``, and if there is none, a new `LocalCluster` made with the remaining arguments.
+        ``"host:port"``, ``"tcp://host:port"``, a cluster object; by default ``RASK_SCHEDULER_ADDRESS`` or
+        the configuration's ``scheduler-address``, and if there is none, a new `LocalCluster` made with the
+        remaining arguments.
     timeout : float or str, optional
         Seconds (or a text such as ``"10 s"``) to wait for the scheduler.
     set_as_default : bool
         Let `compute`, `persist` and `default_client` use this client.
     access_file : str, optional
-        File that holds the cluster's secret; by default it is looked for in ``RASK_ACCESS_FILE``, ``RASK_SECRET`` and this user's
-        folder of clusters.
+        File that holds the cluster's secret; by default it is looked for in ``RASK_ACCESS_FILE``,
+        ``RASK_SECRET`` and this user's folder of clusters.
     secret : str or bytes, optional
         The secret itself (a str is hexadecimal).
     asynchronous : bool
@@ -56,7 +57,8 @@ class Client(Submission, ClusterQueries):
     name : str, optional
         For logs and pages.
     **kwargs
-        For `LocalCluster`: ``n_workers``, ``threads_per_worker``, ``processes``, ``memory_limit``, ``dashboard_address`` …
+        For `LocalCluster`: ``n_workers``, ``threads_per_worker``, ``processes``, ``memory_limit``,
+        ``dashboard_address`` …
 
     Raises
     ------
@@ -126,6 +128,8 @@ class Client(Submission, ClusterQueries):
         from rask.distributed.cluster import LocalCluster, Status
 
         name = name or self.id
+        if address is None and access_file is not None:
+            address = _address_in(access_file)
         if address is None and not kwargs:
             address = config.get("scheduler-address", None)
         if address is None:
@@ -186,8 +190,8 @@ class Client(Submission, ClusterQueries):
         others = [one for one in self._session.summary()["runtimes"] if one.rsplit(".", 1)[0] != minor]
         if others:
             warnings.warn(
-                f"This client runs {mine}, but workers run {', '.join(others)}: functions sent by value, such as those of a "
-                f"notebook, work only between equal minor versions. Start client and workers with the same Python.",
+                f"This client runs {mine}, but workers run {', '.join(others)}: functions sent by value, such as "
+                "those of a notebook, work only between equal minor versions. Start both with the same Python.",
                 VersionMismatchWarning,
                 stacklevel=3,
             )
@@ -350,8 +354,8 @@ class Client(Submission, ClusterQueries):
 
         summary = self._session.summary()
         return (
-            f"<Client: {self._session.address!r} processes={summary['n_workers']} threads={summary['n_threads']}, "
-            f"memory={format_bytes(summary['memory_bytes'])}>"
+            f"<Client: {self._session.address!r} processes={summary['n_workers']} "
+            f"threads={summary['n_threads']}, memory={format_bytes(summary['memory_bytes'])}>"
         )
 
     def _repr_html_(self) -> str:
@@ -381,6 +385,14 @@ class _AsCurrent:
 
     def __exit__(self, *exc_info: object) -> None:
         _as_current.client = self._before
+
+
+def _address_in(access_file: Any) -> str:
+    """Where the scheduler listens that wrote an access file."""
+    import json
+
+    with open(access_file) as file:
+        return json.load(file)["address"]
 
 
 def _timeout(given: float | str | None) -> float:
@@ -443,7 +455,7 @@ def get_client(address: str | None = None, timeout: Any = None, resolve_address:
 
 
 def futures_of(o: Any, client: Client | None = None) -> list[Future]:
-    """Return the futures in a future, a persisted collection, or a list, tuple, set or dict of them, each once."""
+    """Return the futures in a future, a persisted collection, or a list, tuple, set or dict of them."""
     from rask._core import Delayed, Future, delayed_futures
 
     found: dict[int, Future] = {}
@@ -456,10 +468,10 @@ def futures_of(o: Any, client: Client | None = None) -> list[Future]:
             stack.extend(reversed(delayed_futures(item)))
         elif isinstance(item, dict):
             stack.extend(reversed(list(item.values())))
-        elif isinstance(item, list | tuple | set | frozenset) or isinstance(item, Iterator):
+        elif isinstance(item, list | tuple | set | frozenset | Iterator):
             stack.extend(reversed(list(item)))
         elif hasattr(item, "__dask_graph__"):
-            stack.extend(reversed([value for value in dict(item.__dask_graph__()).values()]))
+            stack.extend(reversed(list(dict(item.__dask_graph__()).values())))
     futures = list(found.values())
     if client is not None:
         cancelled = [future for future in futures if future.cancelled()]

@@ -44,7 +44,8 @@ class LocalCluster:
     Parameters
     ----------
     n_workers : int, optional
-        Worker processes; by default as many as fit the cores (all of them up to four, fewer with more threads beyond).
+        Worker processes; by default as many as fit the cores (all of them up to four, fewer with more
+        threads beyond).
     threads_per_worker : int, optional
         Tasks that a worker runs at once.
     processes : bool, optional
@@ -56,8 +57,8 @@ class LocalCluster:
     dashboard_address : str, optional
         Where the dashboard is served; port 8787 by default, another with a warning if that is taken.
     memory_limit : str, int, float or None
-        Memory a worker may use: bytes, a text such as ``"2 GiB"``, a fraction of the machine's, ``"auto"`` for a fair
-        share, ``0`` or None for no limit.
+        Memory a worker may use: bytes, a text such as ``"2 GiB"``, a fraction of the machine's, ``"auto"``
+        for a fair share, ``0`` or None for no limit.
     resources : dict, optional
         Abstract resources that each worker offers, such as ``{"GPU": 1}``.
     protocol : str, optional
@@ -70,7 +71,8 @@ class LocalCluster:
     Examples
     --------
     >>> from rask.distributed import Client, LocalCluster
-    >>> with LocalCluster(n_workers=1, threads_per_worker=2, processes=False) as cluster, Client(cluster) as client:
+    >>> with LocalCluster(n_workers=1, threads_per_worker=2, processes=False) as cluster, Client(cluster) as
+    client:
     ...     client.submit(sum, [1, 2]).result()
     3
     """

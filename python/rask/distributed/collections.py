@@ -23,7 +23,7 @@ def compute_on(client: Client, collections: Any, options: Any, optimize: bool, t
     def future_of(item: Any) -> Any:
         if is_dask_collection(item):
             return futures[id(item)]
-        inner, rebuild = unpack_collections(item, traverse=traverse)
+        inner, _ = unpack_collections(item, traverse=traverse)
         if not inner:
             return item
         from rask.delayed import delayed

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["as_completed"]
 
 
-class as_completed:  # noqa: N801 (Dask's name)
+class as_completed:
     """Iterate over futures as they finish.
 
     Parameters
@@ -31,7 +31,8 @@ class as_completed:  # noqa: N801 (Dask's name)
     with_results : bool
         Yield ``(future, result)`` instead of ``future``.
     raise_errors : bool
-        With results: raise a failed task's exception. If False, its result is ``(type, exception, traceback)``.
+        With results: raise a failed task's exception. If False, its result is
+        ``(type, exception, traceback)``.
     timeout : float or str, optional
         Seconds (or a text such as ``"10 s"``) until iteration raises ``TimeoutError``.
 

@@ -116,7 +116,8 @@ class ClusterQueries:
         wait : bool
             Wait for the answers (False returns None at once).
         on_error : str
-            ``"raise"`` the first exception, ``"return"`` exceptions in place of values, or ``"ignore"`` failed workers.
+            ``"raise"`` the first exception, ``"return"`` exceptions in place of values, or ``"ignore"``
+            failed workers.
 
         Returns
         -------
@@ -137,7 +138,8 @@ class ClusterQueries:
         return self._async(call) if self.asynchronous else call()
 
     def upload_file(self, filename: str | os.PathLike, load: bool = True) -> Any:
-        """Bring a Python file (``.py``, ``.zip``, ``.egg`` or ``.whl``) to all workers, present and future, and make it importable.
+        """Bring a Python file (``.py``, ``.zip``, ``.egg`` or ``.whl``) to all workers, present and future,
+        and make it importable.
 
         Returns
         -------

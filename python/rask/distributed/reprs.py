@@ -1,4 +1,4 @@
-"""What clients, clusters, futures and facts look like in a notebook. Everything that comes from users is escaped."""
+"""What clients, clusters, futures and facts look like in a notebook. What comes from users is escaped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def client_html(client: Any) -> str:
         ("Scheduler", escape(client.scheduler.address)),
         ("Dashboard", _link(client.dashboard_link)),
     ]
-    inside = cluster_html(client.cluster) if client.cluster is not None else scheduler_html(client.scheduler_info())
+    inside = (
+        cluster_html(client.cluster)
+        if client.cluster is not None
+        else scheduler_html(client.scheduler_info())
+    )
     return (
         f"<div><strong>Client</strong> <small>{escape(client.id)}</small>{_table(facts)}"
         f"<details><summary>Cluster info</summary>{inside}</details></div>"
@@ -51,7 +55,8 @@ def cluster_html(cluster: Any) -> str:
         return f"<div><strong>LocalCluster</strong> {escape(cluster.name)} <span>closed</span></div>"
     kind = escape(type(cluster).__name__)
     dashboard = _table([("Dashboard", _link(cluster.dashboard_link))])
-    return f"<div><strong>{kind}</strong> {escape(cluster.name)}{dashboard}{scheduler_html(cluster.scheduler_info)}</div>"
+    inside = dashboard + scheduler_html(cluster.scheduler_info)
+    return f"<div><strong>{kind}</strong> {escape(cluster.name)}{inside}</div>"
 
 
 def scheduler_html(info: dict[str, Any]) -> str:
@@ -82,7 +87,8 @@ def future_html(future: Any) -> str:
     type_text = f", <strong>type:</strong> {escape(kind)}" if kind else ""
     return (
         f"<strong>Future: {escape(_prefix(future.key))}</strong> "
-        f"<span>status: {escape(str(future.status))}{type_text}, <strong>key:</strong> {escape(str(future.key))}</span>"
+        f"<span>status: {escape(str(future.status))}{type_text}, "
+        f"<strong>key:</strong> {escape(str(future.key))}</span>"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-
 from rask._core import Delayed, Failure, Future, TaskOptions, delayed_futures
 
 TYPE_CHECKING = False
@@ -77,7 +76,8 @@ class Submission:
         func : callable
             The function.
         *args, **kwargs
-            Its arguments. Futures among them, also inside lists, tuples, sets and dicts, are replaced by their values.
+            Its arguments. Futures among them, also inside lists, tuples, sets and dicts, are replaced by
+            their values.
         key : str, bytes, int, float or tuple, optional
             Name of the task; made from function and arguments if not given.
         workers : str, int, or iterable of them, optional
@@ -91,7 +91,8 @@ class Submission:
         priority : int
             Higher runs sooner.
         pure : bool
-            Equal calls with equal arguments are one task (the default). Pass False for functions of chance or effect.
+            Equal calls with equal arguments are one task (the default). Pass False for functions of chance
+            or effect.
 
         Returns
         -------
@@ -141,7 +142,8 @@ class Submission:
         func : callable
             The function; called with one element of each iterable.
         *iterables : iterable
-            Lists, ranges, arrays …; as many calls are made as the shortest has elements. Elements may be futures.
+            Lists, ranges, arrays …; as many calls are made as the shortest has elements. Elements may be
+            futures.
         key : str or list, optional
             What keys begin with, or one key for each call.
         batch_size : int, optional
@@ -205,7 +207,8 @@ class Submission:
             return self._gather_async(futures, errors)
         gathered = self._gather(futures, errors)
         if isinstance(gathered, Failure):
-            # The traceback keeps this frame alive; the futures must not stay with it, or the failed call would count as held.
+            # The traceback keeps this frame alive; the futures must not stay with it, or the failed call
+            # would count as held.
             del futures
             gathered.reraise()
         return gathered
@@ -244,8 +247,8 @@ class Submission:
         Parameters
         ----------
         data : list, tuple, set, dict, range, or any other object
-            A list (tuple, set, range) becomes as many futures, a dict a dict of futures under its own keys, any other
-            object one future.
+            A list (tuple, set, range) becomes as many futures, a dict a dict of futures under its own keys,
+            any other object one future.
         workers : str, int, or iterable of them, optional
             Addresses, names or hosts of the workers that may hold them.
         broadcast : bool
@@ -443,7 +446,8 @@ def warn_if_large(nbytes: int) -> None:
     if nbytes > parse_bytes(config.get("distributed.admin.large-graph-warning-threshold", "10MB")):
         warnings.warn(
             f"Sending large graph of size {format_bytes(nbytes)}.\n"
-            "This may cause some slowdown: large arguments travel with every call that names them. Send them once with\n"
+            "This may cause some slowdown: large arguments travel with every call that names them. "
+            "Send them once with\n"
             "    future = client.scatter(big)\n    client.submit(func, future)",
             stacklevel=4,
         )

@@ -1,7 +1,8 @@
 """Being told when futures finish, without waiting for them: callbacks and asyncio.
 
-A client that needs it has one thread here, which blocks in the compiled core until some of the watched futures are
-done and then tells everybody concerned: asyncio loops once per batch, however many futures it holds.
+A client that needs it has one thread here, which blocks in the compiled core until some of the watched
+futures are done and then tells everybody concerned: asyncio loops once per batch, however many futures it
+holds.
 """
 
 from __future__ import annotations

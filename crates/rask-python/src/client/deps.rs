@@ -45,9 +45,9 @@ impl<'a> CallDeps<'a> {
     }
 
     fn id_of(&mut self, object: &Bound<'_, PyAny>) -> PyResult<FutureId> {
-        let future = object.cast::<Future>().map_err(|_| {
-            PyTypeError::new_err(format!("not a future of rask: {}", object.get_type()))
-        })?;
+        let future = object
+            .cast::<Future>()
+            .map_err(|_| PyTypeError::new_err(format!("not a future of rask: {}", object.get_type())))?;
         if let Some(id) = future.get().id_in(self.engine) {
             return Ok(id);
         }

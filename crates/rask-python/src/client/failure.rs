@@ -125,7 +125,9 @@ pub fn closed(py: Python<'_>, reason: &Arc<str>) -> PyErr {
 /// The exception of a call that failed.
 pub fn of_call(py: Python<'_>, error: ClientError) -> PyErr {
     match error {
-        ClientError::Closed { reason } | ClientError::Submit(SubmitError::Closed { reason }) => closed(py, &reason),
+        ClientError::Closed { reason } | ClientError::Submit(SubmitError::Closed { reason }) => {
+            closed(py, &reason)
+        }
         ClientError::Forked => made(py, "closed", (error.to_string(),)),
         ClientError::TimedOut => PyTimeoutError::new_err(()),
         ClientError::Interrupted => pyo3::exceptions::PyKeyboardInterrupt::new_err(()),

@@ -42,7 +42,11 @@ enum Errors {
 
 impl Session {
     /// Numbers of futures of this session.
-    pub fn ids(&self, py: Python<'_>, futures: &Bound<'_, PyList>) -> PyResult<(Vec<FutureId>, Vec<Py<Future>>)> {
+    pub fn ids(
+        &self,
+        py: Python<'_>,
+        futures: &Bound<'_, PyList>,
+    ) -> PyResult<(Vec<FutureId>, Vec<Py<Future>>)> {
         let mut ids = Vec::with_capacity(futures.len());
         let mut adopted = Vec::new();
         for item in futures.iter() {

@@ -257,7 +257,10 @@ impl Future {
     /// Raises the task's own exception if it failed, ``TimeoutError`` if it is not done within `timeout` seconds, and
     /// ``FutureCancelledError`` if it was cancelled. With an asynchronous client: an awaitable of all that.
     #[pyo3(signature = (timeout=None))]
-    fn result<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn result<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let this = slf.get();
         if this.is_asynchronous() {
@@ -339,13 +342,19 @@ impl Future {
 
     /// Runs a failed task again.
     #[pyo3(signature = (**kwargs))]
-    fn retry<'py>(slf: &Bound<'py, Self>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn retry<'py>(
+        slf: &Bound<'py, Self>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let _ = kwargs;
         helper(slf, "retry", (slf,))
     }
 
     /// Calls ``fn(future)``, on a thread for that, once the future is done.
-    fn add_done_callback<'py>(slf: &Bound<'py, Self>, r#fn: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn add_done_callback<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         helper(slf, "add_done_callback", (slf, r#fn))
     }
 

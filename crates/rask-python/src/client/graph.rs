@@ -86,7 +86,8 @@ impl GraphSink for SessionSink<'_> {
 
     fn emit(&mut self, chunk: GraphChunk, _keys: Vec<(u32, KeyId)>) -> PyResult<()> {
         self.nbytes += chunk.args.blob.len();
-        self.nbytes += chunk.args.buffers.iter().flat_map(|(_, buffers)| buffers).map(bytes::Bytes::len).sum::<usize>();
+        self.nbytes +=
+            chunk.args.buffers.iter().flat_map(|(_, buffers)| buffers).map(bytes::Bytes::len).sum::<usize>();
         self.engine.client.submit(chunk).map_err(|error| failure::of_call(self.py, error))
     }
 }

@@ -43,7 +43,7 @@ impl CompletionQueue {
     /// Waits until the queue holds something and takes it all; empty when the time is over; None once the queue is closed.
     #[pyo3(signature = (timeout))]
     fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Vec<u64>>> {
-        let batch = super::blocking::blocking(
+        super::blocking::blocking(
             py,
             |interrupt| match self.queue.next_batch(super::blocking::span(timeout), interrupt) {
                 Ok(batch) => Ok(Some(batch.into_iter().map(|(number, _)| number).collect())),
@@ -52,8 +52,7 @@ impl CompletionQueue {
                 Err(error) => Err(error),
             },
             failure::of_call,
-        );
-        batch
+        )
     }
 
     /// Wakes and ends whoever takes.

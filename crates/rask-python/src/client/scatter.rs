@@ -32,11 +32,14 @@ impl Session {
         let mut prepared = Vec::with_capacity(values.len());
         for (at, value) in values.iter().enumerate() {
             let key = match keys {
-                Some(keys) => KeyChoice::Named(Bytes::from(key_from_python(&keys.get_item(at)?)?.to_canonical())),
+                Some(keys) => {
+                    KeyChoice::Named(Bytes::from(key_from_python(&keys.get_item(at)?)?.to_canonical()))
+                }
                 None => KeyChoice::Generated { prefix: short_name(&value)?, token: token_of(&value, hash)? },
             };
             let payload = encode_value(&value, Capture::Copy, &mut NoDependencies)?.into_payload();
-            let small = payload.buffers.is_empty() && payload.head.len() <= INLINE_BYTES_MAX && workers.is_empty();
+            let small =
+                payload.buffers.is_empty() && payload.head.len() <= INLINE_BYTES_MAX && workers.is_empty();
             let item = ScatterItem {
                 key,
                 nbytes: nbytes(&value),

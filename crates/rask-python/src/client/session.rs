@@ -77,9 +77,9 @@ impl Session {
         timeout: f64,
         for_task: bool,
     ) -> PyResult<Session> {
-        let address: Address = address.parse().map_err(|error: rask_comm::AddressParseError| {
-            PyValueError::new_err(error.to_string())
-        })?;
+        let address: Address = address
+            .parse()
+            .map_err(|error: rask_comm::AddressParseError| PyValueError::new_err(error.to_string()))?;
         let role = if for_task { Role::TaskClient } else { Role::Client };
         let source = SecretSource { secret: secret.map(Secret::new), access_file };
         let lookup = source.lookup(role);
@@ -149,15 +149,14 @@ impl Session {
     #[pyo3(signature = (n_workers, timeout))]
     fn wait_for_workers(&self, py: Python<'_>, n_workers: u32, timeout: Option<f64>) -> PyResult<bool> {
         let client = &self.engine.client;
-        let waited = blocking(
+        blocking(
             py,
             |interrupt| match client.wait_for_workers(n_workers, span(timeout), interrupt) {
                 Err(rask_client::ClientError::TimedOut) => Ok(false),
                 other => other.map(|()| true),
             },
             failure::of_call,
-        );
-        waited
+        )
     }
 
     /// The session is over.

@@ -1,6 +1,5 @@
 //! Single calls and maps: captured, named and on their way before the caller goes on.
 
-
 use bytes::Bytes;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -70,7 +69,9 @@ fn name_call(
     kwargs: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Named> {
     let Some(function_token) = prepared.token else { return Ok(Named::New(NewKey::Session)) };
-    let Some(token) = call_token(function_token, args, kwargs)? else { return Ok(Named::New(NewKey::Session)) };
+    let Some(token) = call_token(function_token, args, kwargs)? else {
+        return Ok(Named::New(NewKey::Session));
+    };
     let known = engine.client.lookup(KeyId(token ^ prepared.prefix_id));
     match known.map_err(|error| failure::of_call(py, error))? {
         Some(future) => Ok(Named::Known(future)),
@@ -95,7 +96,9 @@ fn new_key(key: &Key) -> NewKey {
 fn check_key(key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let key = key_from_python(key)?;
     if let Key::Bytes(_) = key {
-        return Err(PyTypeError::new_err("Unexpected key type bytes: use a str, an int, a float or a tuple of them"));
+        return Err(PyTypeError::new_err(
+            "Unexpected key type bytes: use a str, an int, a float or a tuple of them",
+        ));
     }
     Ok(key)
 }
@@ -107,6 +110,7 @@ fn parent() -> Option<RunId> {
 #[pymethods]
 impl Session {
     /// Submits one call.
+    #[allow(clippy::too_many_arguments)] // from one caller
     fn submit<'py>(
         &self,
         py: Python<'py>,
@@ -255,7 +259,8 @@ impl<'py> Map<'_, 'py> {
         let mut encoded = Encoded::default();
         append_call(&mut encoded, args, self.shared, Capture::Copy, &mut self.deps)?;
         self.nbytes += encoded.head.len();
-        let is_plain = encoded.buffers.is_empty() && self.deps.holds.is_empty() && matches!(key, NewKey::Session);
+        let is_plain =
+            encoded.buffers.is_empty() && self.deps.holds.is_empty() && matches!(key, NewKey::Session);
         if is_plain {
             return self.push(py, &encoded, futures);
         }
@@ -374,4 +379,3 @@ pub fn warn_nbytes(py: Python<'_>, nbytes: usize) -> PyResult<()> {
     }
     Ok(())
 }
-

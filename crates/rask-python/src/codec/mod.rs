@@ -14,8 +14,7 @@
 //! **Buffers.** bytes, bytearrays, arrays and out-of-band pickle buffers longer than [`INLINE_BUFFER_BYTES_MAX`] lie beside
 //! the head. Encoding borrows or copies them ([`Capture`]); decoding gives views of them or copies ([`Views`]).
 //!
-//! Besides the tags of `rask-types` this codec writes [`NDARRAY_INLINE`], and a call whose count of positional arguments is
-//! [`CALL_PICKLED`] is followed by one value, the pair `(args, kwargs)`.
+//! The bytes themselves are described in `rask-types`.
 
 pub mod buffer;
 pub mod call;
@@ -36,11 +35,8 @@ pub use encode::{Capture, Encoded, encode_value};
 /// Longer bytes, bytearrays, arrays and pickle buffers lie beside the head, out of band.
 pub const INLINE_BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// A small array: str dtype, v ndim, v dims, u8 order, v length, its bytes. (`NDARRAY` names a buffer instead.)
-pub const NDARRAY_INLINE: u8 = 23;
-
-/// Stands in a call where the number of positional arguments is: the call is one value, the pair `(args, kwargs)`.
-pub const CALL_PICKLED: u64 = u32::MAX as u64;
+pub use rask_types::value::CALL_PICKLED;
+pub use rask_types::value::tag::NDARRAY_INLINE;
 
 /// In an array's order byte: Fortran order.
 pub const ORDER_FORTRAN: u8 = 1;

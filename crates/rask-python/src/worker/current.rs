@@ -68,7 +68,9 @@ impl RunningTask {
 }
 
 fn thread_of(run: RunId) -> Option<Rc<WorkerThread>> {
-    CURRENT.with(|cell| cell.borrow().as_ref().filter(|current| current.run == run).map(|current| current.thread.clone()))
+    CURRENT.with(|cell| {
+        cell.borrow().as_ref().filter(|current| current.run == run).map(|current| current.thread.clone())
+    })
 }
 
 /// The task that runs on this thread, or None.

@@ -77,7 +77,13 @@ pub fn run_thread(py: Python<'_>, handle: &WorkerHandle, face: Py<PyAny>) {
 
 impl Bench {
     /// One execution, its answer included; gives the time at its end.
-    fn execute(&mut self, py: Python<'_>, class: Arc<ClassSlot>, execution: Execution, started_ns: u64) -> u64 {
+    fn execute(
+        &mut self,
+        py: Python<'_>,
+        class: Arc<ClassSlot>,
+        execution: Execution,
+        started_ns: u64,
+    ) -> u64 {
         let run = execution.run;
         let before = current::replace(Some(Current {
             thread: self.thread.clone(),
@@ -98,7 +104,9 @@ impl Bench {
     fn answer(&mut self, run: rask_types::RunId, started_ns: u64, duration_ns: u64, outcome: Outcome<'_>) {
         let finish = |outcome: RunOutcome<'_>| self.thread.finish(run, started_ns, duration_ns, outcome);
         match outcome {
-            Outcome::Value(value) if encode_small(&value, &mut self.small) => finish(RunOutcome::Inline(&self.small.head)),
+            Outcome::Value(value) if encode_small(&value, &mut self.small) => {
+                finish(RunOutcome::Inline(&self.small.head))
+            }
             Outcome::Value(value) => {
                 let type_name = self.type_names.of(&value);
                 finish(RunOutcome::Kept { object: local(&value), nbytes: nbytes(&value), type_name });
@@ -122,7 +130,9 @@ fn outcome<'py>(py: Python<'py>, class: &ClassSlot, execution: &Execution, face:
         Language::Literal => decode_value(py, &execution.args, &deps, Views::Copies).map(Ok),
         Language::Python => function_of(py, &class.function)
             .and_then(|function| invoke(py, &function, &execution.args, &deps, Views::Copies)),
-        Language::Rust => Err(PyRuntimeError::new_err("this worker runs Python functions only, not Rust functions")),
+        Language::Rust => {
+            Err(PyRuntimeError::new_err("this worker runs Python functions only, not Rust functions"))
+        }
     };
     match returned {
         Err(error) => undecodable(&error),
@@ -161,4 +171,3 @@ fn is_coroutine(value: &Bound<'_, PyAny>) -> bool {
 fn await_coroutine<'py>(coroutine: &Bound<'py, PyAny>, face: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
     face.bind(coroutine.py()).call_method1("run_coroutine", (coroutine,))
 }
-

@@ -52,7 +52,8 @@ impl WorkerCore {
         page: Option<PathBuf>,
         on_thread_needed: Py<PyAny>,
     ) -> PyResult<WorkerCore> {
-        let address = |text: &str| text.parse::<Address>().map_err(|error| PyValueError::new_err(error.to_string()));
+        let address =
+            |text: &str| text.parse::<Address>().map_err(|error| PyValueError::new_err(error.to_string()));
         let credentials = Credentials::secret(secret);
         let mut config = WorkerConfig::new(address(scheduler)?, credentials, address(listen)?, nthreads);
         config.description.name = name;

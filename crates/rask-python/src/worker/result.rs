@@ -53,7 +53,8 @@ fn is_plain(value: &Bound<'_, PyAny>, items: &mut usize, depth: usize) -> bool {
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         tuple.len() <= *items && tuple.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        dict.len() <= *items && dict.iter().all(|(k, v)| is_plain(&k, items, depth + 1) && is_plain(&v, items, depth + 1))
+        dict.len() <= *items
+            && dict.iter().all(|(k, v)| is_plain(&k, items, depth + 1) && is_plain(&v, items, depth + 1))
     } else if let Ok(set) = value.cast_exact::<PySet>() {
         set.len() <= *items && set.iter().all(|part| is_plain(&part, items, depth + 1))
     } else if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
