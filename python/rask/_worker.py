@@ -33,8 +33,8 @@ def explain_undecodable(error: BaseException) -> BaseException:
     if not isinstance(error, ModuleNotFoundError):
         return error
     return ModuleNotFoundError(
-        f"{error}: the function refers to a module that this worker cannot import. Install it where the workers "
-        f"run, or bring a file with client.upload_file(...)",
+        f"{error}: the function refers to a module that this worker cannot import. Install it where the "
+        f"workers run, or bring a file with client.upload_file(...)",
         name=error.name,
     )
 

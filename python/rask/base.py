@@ -176,9 +176,8 @@ def get_scheduler(scheduler: Any = None, collections: Any = None, cls: Any = Non
     ----------
     scheduler : str, Client, Executor or callable, optional
         ``"threads"``, ``"processes"``, ``"sync"`` and their other names, ``"distributed"`` for the client in
-        use, a client, or a function ``get(dsk, keys)``; by default the configuration's ``scheduler``, else the
-        client in
-        use, else the engine inside this process.
+        use, a client, or a function ``get(dsk, keys)``; by default the configuration's ``scheduler``, else
+        the client in use, else the engine inside this process.
 
     Returns
     -------

@@ -190,8 +190,9 @@ class Client(Submission, ClusterQueries):
         others = [one for one in self._session.summary()["runtimes"] if one.rsplit(".", 1)[0] != minor]
         if others:
             warnings.warn(
-                f"This client runs {mine}, but workers run {', '.join(others)}: functions sent by value, such as "
-                "those of a notebook, work only between equal minor versions. Start both with the same Python.",
+                f"This client runs {mine}, but workers run {', '.join(others)}: functions sent by value, "
+                "such as those of a notebook, work only between equal minor versions. Start both with the "
+                "same Python.",
                 VersionMismatchWarning,
                 stacklevel=3,
             )

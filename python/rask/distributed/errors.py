@@ -134,8 +134,8 @@ class KilledWorker(Exception):
             f"but all those workers died while running it.",
             f"The last was {self.last_worker.address}.",
             *(f"  {death}" for death in self.deaths),
-            "Likely causes: the task needs more memory than a worker has, crashes in native code, or ends its "
-            "process.",
+            "Likely causes: the task needs more memory than a worker has, crashes in native code, or ends "
+            "its process.",
         ]
         return "\n".join(lines)
 
