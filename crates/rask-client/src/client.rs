@@ -255,12 +255,17 @@ impl Client {
         self.inner.shared.call(|state| state.core.allocate(n))
     }
 
-    /// Takes a number for a graph that will be sent in chunks.
+    /// Takes a number for a graph that will be sent in chunks. What was released before is forgotten first: the graph is not
+    /// to find it.
     ///
     /// # Errors
     /// In a forked child.
     pub fn new_graph(&self) -> Result<u32, ClientError> {
-        self.inner.shared.call(|state| state.core.new_graph())
+        let shared = &self.inner.shared;
+        shared.call(|state| {
+            state.core.release_all(shared.take_released());
+            state.core.new_graph()
+        })
     }
 
     /// The future held on a pure or named key that another call may share. The caller gets a hold on it.
