@@ -39,7 +39,10 @@ impl Scheduler {
         }
         let mut order: Vec<(u64, u64, u64, WorkerId)> = Vec::new();
         for (number, worker) in self.workers.iter() {
-            if worker.status == WorkerStatus::Running && self.has_room(worker, Some(0)) {
+            if worker.status == WorkerStatus::Running
+                && worker.preparing.is_empty()
+                && self.has_room(worker, Some(0))
+            {
                 let threads = u64::from(worker.description.nthreads);
                 let load = u64::from(worker.assigned) * 1_000 / threads;
                 order.push((load, worker.occupancy_ns / threads, worker.nbytes, WorkerId(number)));

@@ -57,11 +57,12 @@ impl Scheduler {
         RequestId(self.next_op)
     }
 
-    /// A worker that joins does what every worker was asked to do.
+    /// A worker that joins does what every worker was asked to do, before it gets tasks that may rely on it.
     pub(crate) fn greet_with_standing_ops(&mut self, worker: WorkerId) {
         for op in self.standing_ops.clone() {
             let request = self.next_op_number();
             if let Some(entry) = self.workers.get_mut(worker.0) {
+                entry.preparing.insert(request);
                 entry.outbox.push(SchedulerToWorker::Do { request, op });
             }
         }
@@ -69,6 +70,9 @@ impl Scheduler {
 
     /// A worker answered.
     pub(crate) fn on_op_reply(&mut self, worker: WorkerId, request: RequestId, result: Answer) {
+        if let Some(entry) = self.workers.get_mut(worker.0) {
+            entry.preparing.remove(&request);
+        }
         let Some(op) = self.ops.get_mut(&request) else { return };
         if let Some((_, answer)) = op.answers.get_mut(&worker) {
             *answer = Some(result);

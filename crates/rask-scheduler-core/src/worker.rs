@@ -6,8 +6,8 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use rask_types::msg::{Metrics, SchedulerToWorker, WorkerDescription};
 use rask_types::{
-    ArgsColumn, ClassId, ComputeColumns, DepSource, FunctionId, Payload, RunId, TaskId, Tick, TypeId,
-    WorkerId,
+    ArgsColumn, ClassId, ComputeColumns, DepSource, FunctionId, Payload, RequestId, RunId, TaskId, Tick,
+    TypeId, WorkerId,
 };
 
 use crate::event::NannyId;
@@ -70,6 +70,8 @@ pub(crate) struct WorkerEntry {
     /// Runs it was given that nobody wants any more. With those that are processing here these are all that it has yet
     /// to answer, so that an answer to anything else counts for nothing.
     pub(crate) owed: HashMap<RunId, Owed>,
+    /// What it has yet to do before it gets tasks.
+    pub(crate) preparing: BTreeSet<RequestId>,
     /// What it said it has been executing for a while.
     pub(crate) executing: Vec<RunId>,
     /// When it last answered for a run, or was given one while it had none.
@@ -115,6 +117,7 @@ impl WorkerEntry {
             given: VecDeque::new(),
             given_tidy_at: GIVEN_TIDY_MIN,
             owed: HashMap::new(),
+            preparing: BTreeSet::new(),
             executing: Vec::new(),
             last_answer: now,
             retracting: false,

@@ -175,8 +175,6 @@ class Submission:
         options = task_options(workers, allow_other_workers, resources, retries, priority)
         columns = tuple(one if type(one) in (list, tuple) else list(one) for one in iterables)
         keys = key if key is None or isinstance(key, str) else list(key)
-        if isinstance(keys, list) and len(keys) != (calls := min(map(len, columns))):
-            raise ValueError(f"key= lists {len(keys)} keys for {calls} calls")
         return self._session.map(func, columns, kwargs, keys, pure, options)
 
     def gather(

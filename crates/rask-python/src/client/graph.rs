@@ -29,7 +29,7 @@ pub struct SessionSink<'py> {
     adopted: Vec<Py<Future>>,
     /// Numbers of the graph's own tasks.
     allocated: Vec<std::ops::Range<u64>>,
-    /// Bytes of arguments sent.
+    /// Bytes of the largest argument sent.
     pub nbytes: usize,
 }
 
@@ -85,9 +85,10 @@ impl GraphSink for SessionSink<'_> {
     }
 
     fn emit(&mut self, chunk: GraphChunk, _keys: Vec<(u32, KeyId)>) -> PyResult<()> {
-        self.nbytes += chunk.args.blob.len();
-        self.nbytes +=
-            chunk.args.buffers.iter().flat_map(|(_, buffers)| buffers).map(bytes::Bytes::len).sum::<usize>();
+        let buffers = |buffers: &[bytes::Bytes]| buffers.iter().map(bytes::Bytes::len).sum::<usize>();
+        let largest_head = (0..chunk.len()).map(|at| chunk.args.range(at).len()).max();
+        let largest_buffers = chunk.args.buffers.iter().map(|(_, beside)| buffers(beside)).max();
+        self.nbytes = self.nbytes.max(largest_head.unwrap_or(0)).max(largest_buffers.unwrap_or(0));
         self.engine.client.submit(chunk).map_err(|error| failure::of_call(self.py, error))
     }
 }

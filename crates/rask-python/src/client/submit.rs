@@ -185,7 +185,7 @@ impl Session {
             pending: Vec::new(),
             shared: shared.as_ref(),
             kwargs,
-            nbytes: 0,
+            largest: 0,
         };
         let futures = PyList::empty(py);
         let first_columns: Vec<Bound<'py, PyAny>> = columns.iter().collect();
@@ -197,9 +197,9 @@ impl Session {
             map.add(py, &args, key.as_ref(), &futures)?;
         }
         map.flush(py, &futures)?;
-        let nbytes = map.nbytes;
+        let largest = map.largest;
         map.deps.finish();
-        warn_nbytes(py, nbytes)?;
+        warn_nbytes(py, largest)?;
         Ok(futures)
     }
 }
@@ -232,7 +232,8 @@ struct Map<'a, 'py> {
     shared: Option<&'a Bound<'py, PyDict>>,
     /// The keyword arguments as given, which make the key.
     kwargs: Option<&'a Bound<'py, PyDict>>,
-    nbytes: usize,
+    /// Bytes of the largest argument.
+    largest: usize,
 }
 
 impl<'py> Map<'_, 'py> {
@@ -258,7 +259,8 @@ impl<'py> Map<'_, 'py> {
         self.deps.clear();
         let mut encoded = Encoded::default();
         append_call(&mut encoded, args, self.shared, Capture::Copy, &mut self.deps)?;
-        self.nbytes += encoded.head.len();
+        let buffers = encoded.buffers.iter().map(Bytes::len).sum::<usize>();
+        self.largest = self.largest.max(encoded.head.len() + buffers);
         let is_plain =
             encoded.buffers.is_empty() && self.deps.holds.is_empty() && matches!(key, NewKey::Session);
         if is_plain {
@@ -266,7 +268,6 @@ impl<'py> Map<'_, 'py> {
         }
         // Tasks with keys of their own are registered one by one, so that an equal one further on is found.
         self.flush(py, futures)?;
-        self.nbytes += encoded.buffers.iter().map(Bytes::len).sum::<usize>();
         let task = NewTask {
             class: self.prepared.class,
             key,

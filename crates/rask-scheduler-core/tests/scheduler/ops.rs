@@ -141,3 +141,16 @@ fn notices_reach_every_client() {
     let notice = WorkerToScheduler::Notice { topic: "print".into(), text: "hello".into() };
     assert_eq!(stage.say(0, notice), ["c0 notice print: hello", "c1 notice print: hello"]);
 }
+
+#[test]
+fn a_worker_that_joins_gets_no_tasks_before_it_has_done_what_all_were_asked_to_do() {
+    let mut stage = with_workers(0);
+    stage.ask(0, broadcast(None, true));
+    stage.submit(0, Graph::at(1).named("a", &[]));
+    let greeting = stage.worker(0, 1);
+    assert!(greeting.iter().any(|line| line.starts_with("w0 do ")), "{greeting:?}");
+    assert!(!greeting.iter().any(|line| line.starts_with("w0 run ")), "{greeting:?}");
+    let number = greeting.iter().find_map(|line| line.strip_prefix("w0 do q")?.parse().ok()).unwrap();
+    let then = stage.say(0, reply(number, Ok("done")));
+    assert!(then.iter().any(|line| line.starts_with("w0 run ")), "{then:?}");
+}
