@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from rask import config
 from rask._core import Failure
 from rask.annotations import annotate, get_annotations
+from rask.core import flatten
 from rask.tokenize import TokenizationError, normalize_token, tokenize
 
 TYPE_CHECKING = False
@@ -346,7 +347,7 @@ def persist(
     run = _run_here if schedule == "sync" else schedule
     results = []
     for collection in collections:
-        keys = list(_flat(collection.__dask_keys__()))
+        keys = list(flatten([collection.__dask_keys__()]))
         rebuild, extra = collection.__dask_postpersist__()
         values = run(_graph_of(collection, optimize_graph), keys, **kwargs)
         results.append(rebuild(dict(zip(keys, values, strict=True)), *extra))
@@ -415,14 +416,6 @@ def visualize(
 
     collections, _ = unpack_collections(*args, traverse=traverse)
     return draw(collections, filename=filename, optimize_graph=optimize_graph, **kwargs)
-
-
-def _flat(keys: Any) -> Iterator:
-    if isinstance(keys, list):
-        for key in keys:
-            yield from _flat(key)
-    else:
-        yield keys
 
 
 class DaskMethodsMixin:

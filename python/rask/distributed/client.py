@@ -7,10 +7,9 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rask.distributed.errors import (
-    ClosedClientError,
     FutureCancelledError,
     FuturesCancelledError,
     WorkerStartTimeoutError,
@@ -494,21 +493,6 @@ def fire_and_forget(obj: Any) -> None:
     futures = futures_of(obj)
     if futures:
         futures[0]._session().fire_and_forget(futures)
-
-
-def require_open(client: Client) -> None:
-    """Raise `ClosedClientError` if the client is closed."""
-    if client._session.is_closed():
-        raise ClosedClientError("the client is closed, or its scheduler is gone: make another with Client()")
-
-
-def as_list(words: str | int | Iterable | None) -> list[str] | None:
-    """Return worker addresses or names as a list of str."""
-    if words is None:
-        return None
-    if isinstance(words, str | int):
-        words = [words]
-    return [str(word) for word in words]
 
 
 @atexit.register

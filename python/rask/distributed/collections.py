@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from rask.core import flatten
+from rask.distributed.submission import packed_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _final(client: Client, collection: Any, options: Any, optimize: bool) -> Any
     graph = _optimized(collection, optimize)
     finalize, extra = collection.__dask_postcompute__()
     keys = collection.__dask_keys__()
-    parts = client._session.compute_graph(graph, list(_flat(keys)), options)
-    packed = _pack(keys, iter(parts))
+    parts = client._session.compute_graph(graph, list(flatten([keys])), options)
+    packed = packed_as(keys, iter(parts))
     return client._session.submit(finalize, (packed, *extra), {}, None, False, options)
 
 
@@ -63,20 +64,6 @@ def _optimized(collection: Any, optimize: bool) -> dict:
     if hasattr(graph, "__dask_graph__"):
         graph = graph.__dask_graph__()
     return dict(graph)
-
-
-def _flat(keys: Any) -> Iterable:
-    if isinstance(keys, list):
-        for key in keys:
-            yield from _flat(key)
-    else:
-        yield keys
-
-
-def _pack(keys: Any, parts: Any) -> Any:
-    if isinstance(keys, list):
-        return [_pack(key, parts) for key in keys]
-    return next(parts)
 
 
 def persist_on(client: Client, collections: Any, options: Any, optimize: bool) -> Any:
@@ -99,7 +86,7 @@ def persist_on(client: Client, collections: Any, options: Any, optimize: bool) -
             future = futures[id(item)]
             return rebuild({future.key: future}, *extra)
         graph = _optimized(item, optimize)
-        keys = list(_flat(item.__dask_keys__()))
+        keys = list(flatten([item.__dask_keys__()]))
         parts = client._session.compute_graph(graph, keys, options)
         return rebuild(dict(zip(keys, parts, strict=True)), *extra)
 

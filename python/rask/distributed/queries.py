@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
+from rask.distributed.submission import worker_words
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -60,7 +62,7 @@ class ClusterQueries:
 
     def has_what(self, workers: Any = None, **kwargs: Any) -> Any:
         """Return what workers hold: ``{address: (key, …)}``."""
-        asked = _words(workers)
+        asked = worker_words(workers)
 
         def fill(answer: dict) -> HasWhat:
             return HasWhat({**{word: () for word in asked or () if "://" in word}, **answer})
@@ -69,11 +71,11 @@ class ClusterQueries:
 
     def processing(self, workers: Any = None) -> Any:
         """Return what workers were given and have not finished: ``{address: (key, …)}``."""
-        return self._ask("processing", _words(workers))
+        return self._ask("processing", worker_words(workers))
 
     def nthreads(self, workers: Any = None) -> Any:
         """Return the workers' threads: ``{address: n}``."""
-        return self._ask("nthreads", _words(workers))
+        return self._ask("nthreads", worker_words(workers))
 
     ncores = nthreads
 
@@ -132,7 +134,7 @@ class ClusterQueries:
             raise NotImplementedError("run(nanny=True) is not offered: rask's nannies run no Python")
 
         def call() -> Any:
-            replies = self._session.run(function, args, kwargs, _words(workers), wait)
+            replies = self._session.run(function, args, kwargs, worker_words(workers), wait)
             return None if replies is None else _sort_replies(replies, on_error)
 
         return self._async(call) if self.asynchronous else call()
@@ -161,7 +163,7 @@ class ClusterQueries:
 
         def retire() -> Any:
             return self._session.retire_workers(
-                _words(workers) or list(self._session.query("nthreads", None))
+                worker_words(workers) or list(self._session.query("nthreads", None))
             )
 
         return self._async(retire) if self.asynchronous else retire()
@@ -178,14 +180,6 @@ class ClusterQueries:
         }
         mine = {"python": platform.python_version(), "rask": __version__}
         return {"scheduler": {"rask": __version__}, "workers": workers, "client": mine}
-
-
-def _words(workers: Any) -> list[str] | None:
-    if workers is None:
-        return None
-    if isinstance(workers, str | int):
-        workers = [workers]
-    return [str(word) for word in workers]
 
 
 def _keys(futures: Any) -> list:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rask._core import Delayed, Failure, Future, TaskOptions, delayed_futures
+from rask.core import flatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def task_options(
     if workers is None and not resources and not retries and not priority:
         return None
     return TaskOptions(
-        workers=_words(workers),
+        workers=worker_words(workers) or [],
         allow_other_workers=allow_other_workers,
         resources=[(str(name), float(amount)) for name, amount in sorted((resources or {}).items())],
         retries=int(retries or 0),
@@ -39,9 +40,10 @@ def task_options(
     )
 
 
-def _words(workers: Any) -> list[str]:
+def worker_words(workers: Any) -> list[str] | None:
+    """Return addresses, names or hosts of workers as a list of str; None for all workers."""
     if workers is None:
-        return []
+        return None
     if isinstance(workers, str | int):
         workers = [workers]
     return [str(word) for word in workers]
@@ -266,7 +268,7 @@ class Submission:
 
     def _scatter(self, data: Any, workers: Any, broadcast: bool | int, hash: bool) -> Any:
         send = self._session.scatter
-        words, everywhere = _words(workers), bool(broadcast)
+        words, everywhere = worker_words(workers) or [], bool(broadcast)
         if isinstance(data, dict):
             futures = send(list(data.values()), list(data), hash, words, everywhere)
             return dict(zip(data, futures, strict=True))
@@ -372,9 +374,8 @@ class Submission:
         options = task_options(workers, allow_other_workers, resources, retries, priority)
         if hasattr(dsk, "__dask_graph__"):
             dsk = dsk.__dask_graph__()
-        flat = list(_flat_keys(keys))
-        futures = self._session.compute_graph(dict(dsk), flat, options)
-        packed = _pack(keys, iter(futures))
+        futures = self._session.compute_graph(dict(dsk), list(flatten([keys])), options)
+        packed = packed_as(keys, iter(futures))
         if not sync:
             return packed
         return self.gather(packed, asynchronous=asynchronous)
@@ -501,17 +502,8 @@ def _none_if_left(value: Any) -> Any:
     return None if value is _Left else value
 
 
-def _flat_keys(keys: Any) -> Iterator:
-    stack = [keys]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list):
-            stack.extend(reversed(item))
-        else:
-            yield item
-
-
-def _pack(keys: Any, futures: Iterator) -> Any:
+def packed_as(keys: Any, values: Iterator) -> Any:
+    """Nest values as the keys are nested that they belong to."""
     if isinstance(keys, list):
-        return [_pack(key, futures) for key in keys]
-    return next(futures)
+        return [packed_as(key, values) for key in keys]
+    return next(values)
