@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_completed"]
 
+STEP_S = 0.5
+"""How long a thread waits at most on behalf of a coroutine before it asks again."""
+
 
 class as_completed:
     """Iterate over futures as they finish.
@@ -136,7 +139,6 @@ class as_completed:
         self._take(0)
         if not self._ready:
             await self._first_of_waiting()
-            self._take(0)
         future = self._ready.popleft()
         if not self.with_results:
             return future
@@ -145,14 +147,14 @@ class as_completed:
         return self._dress(future)
 
     async def _first_of_waiting(self) -> None:
-        """Sleep in the running loop until a future that we wait for is done."""
-        woken = {asyncio.ensure_future(_until_done(future)) for future in self._waiting.values()}
-        left = self._left()
-        done, pending = await asyncio.wait(woken, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        if not done:
-            raise TimeoutError(f"timed out after {self._timeout} s")
+        """Let the running loop go on until a future that we wait for is done."""
+        loop = asyncio.get_running_loop()
+        while not self._ready:
+            left = self._left()
+            if left == 0:
+                raise TimeoutError(f"timed out after {self._timeout} s")
+            # In steps, so that a coroutine that is cancelled does not leave a thread waiting for ever.
+            await loop.run_in_executor(None, self._take, STEP_S if left is None else min(left, STEP_S))
 
     def _left(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
@@ -185,7 +187,3 @@ class as_completed:
 
     def __repr__(self) -> str:
         return f"<as_completed: waiting={len(self._waiting)} done={len(self._ready)}>"
-
-
-async def _until_done(future: Future) -> None:
-    await future.client._watcher.wake_when_done(future)
