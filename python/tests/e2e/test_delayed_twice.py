@@ -126,7 +126,8 @@ def test_deep_sums_take_linear_time():
         return quickest(lambda: sum(delayed(same)(1) for _ in range(n)).compute(), times=2)
 
     seconds(1_000)
-    assert seconds(40_000) < 4 * seconds(10_000) * 1.75
+    # Four times as many take four times as long, not sixteen; between them there is room for a busy machine.
+    assert seconds(40_000) < 12 * seconds(10_000)
 
 
 @rask_only

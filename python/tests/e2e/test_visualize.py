@@ -3,11 +3,9 @@ alone is asked.)"""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from .peer import delayed, rask_only, visualize
+from .peer import delayed, quickest, rask_only, visualize
 from .tasks import add, inc
 
 pytestmark = rask_only
@@ -107,9 +105,7 @@ def test_an_unknown_format_says_what_there_is(tree):
 
 def test_500_nodes_take_less_than_a_second(tmp_path):
     total = delayed(sum)([delayed(inc)(i) for i in range(500)])
-    start = time.perf_counter()
-    total.visualize(filename="wide.png")
-    assert time.perf_counter() - start < 1.0
+    assert quickest(lambda: total.visualize(filename="wide.png")) < 1.0
     assert (tmp_path / "wide.png").read_bytes().startswith(PNG)
 
 

@@ -60,7 +60,8 @@ fn no_wake_is_lost_and_many_are_one() {
     let counter = reactor.join().expect("no panic");
     assert_eq!(counter.seen, THREADS * EACH);
     assert!(counter.wakes <= THREADS * EACH);
-    assert!(counter.turns <= counter.wakes + 1, "a turn per wake and the first");
+    // A wake that is seen while its signal is still on the way leaves one turn with nothing to see behind it.
+    assert!(counter.turns <= 2 * counter.wakes + 1, "at most an empty turn per wake, and the first");
 }
 
 #[test]
