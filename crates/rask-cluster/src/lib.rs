@@ -18,4 +18,4 @@ pub use entropy::{random_bytes, random_u64, random_uuid};
 pub use local::{LocalCluster, LocalClusterOptions};
 pub use lookup::{SecretSource, find_cluster};
 pub use nanny::{Nanny, NannyOptions};
-pub use spawn::{Output, WorkerCommand, WorkerSettings};
+pub use spawn::{Output, WorkerCommand, WorkerProcess, WorkerSettings};

@@ -16,7 +16,7 @@ use rask_types::msg::{Message, NannyToScheduler, SchedulerToNanny, WorkerExit};
 use rask_worker::ExecutingPage;
 
 use crate::entropy::random_u64;
-use crate::spawn::{OutputSink, WorkerCommand, WorkerProcess, WorkerSettings, spawn};
+use crate::spawn::{Life, OutputSink, WorkerCommand, WorkerProcess, WorkerSettings, spawn};
 
 /// A process that ends sooner than this after its start ended quickly.
 const QUICK_DEATH: Duration = Duration::from_secs(2);
@@ -325,7 +325,8 @@ fn run_once(shared: &Shared, settings: &WorkerSettings) -> String {
         return format!("cannot create {}: {error}", page_path.display());
     }
     shared.say(&mut shared.lock(), NannyToScheduler::Started { instance });
-    let process = spawn(&shared.command, settings, instance, &page_path, shared.sink.as_ref());
+    let life = Life { instance, page: &page_path };
+    let process = spawn(&shared.command, settings, Some(life), shared.sink.as_ref());
     let (mut child, pid) = match process {
         Ok(WorkerProcess { child, lifeline }) => {
             let pid = child.id() as libc::pid_t;
@@ -338,7 +339,7 @@ fn run_once(shared: &Shared, settings: &WorkerSettings) -> String {
         }
         Err(error) => {
             remove_page(&page_path);
-            return error.to_string();
+            return format!("cannot start a worker: {}: {error}", shared.command.program.display());
         }
     };
     wait_without_reaping(pid);

@@ -5,7 +5,7 @@
 //! closed it or because the nanny's process is gone in whatever way, the worker ends at once.
 
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
@@ -63,10 +63,10 @@ pub struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    fn to_line(&self, command: &WorkerCommand, instance: u64, page: &std::path::Path) -> String {
+    fn to_line(&self, command: &WorkerCommand, life: Option<Life<'_>>) -> String {
         let resources: serde_json::Map<String, serde_json::Value> =
             self.resources.iter().map(|(name, amount)| (name.clone(), json!(amount))).collect();
-        let settings = json!({
+        let mut settings = json!({
             "scheduler": self.scheduler.to_string(),
             "secret": to_hex(self.secret.bytes()),
             "listen": self.listen.to_string(),
@@ -76,27 +76,41 @@ impl WorkerSettings {
             "memory_limit": self.memory_limit_bytes,
             "resources": resources,
             "local_directory": self.local_directory,
-            "instance": instance.to_string(),
-            "page": page,
             "runtime": command.runtime_settings,
         });
+        if let Some(Life { instance, page }) = life {
+            settings["instance"] = json!(instance.to_string());
+            settings["page"] = json!(page);
+        }
         format!("{settings}\n")
     }
 }
 
-/// A worker process with its lifeline.
-pub(crate) struct WorkerProcess {
-    pub(crate) child: Child,
-    /// Dropping it ends the process.
-    pub(crate) lifeline: ChildStdin,
+/// What a nanny says of one life of a worker process.
+#[derive(Clone, Copy, Debug)]
+pub struct Life<'a> {
+    /// Its number, by which the scheduler knows it.
+    pub instance: u64,
+    /// The file in which it notes what it executes.
+    pub page: &'a Path,
 }
 
-/// Starts a worker process and tells it its settings.
-pub(crate) fn spawn(
+/// A worker process with its lifeline.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    /// The process.
+    pub child: Child,
+    /// Dropping it ends the process.
+    pub lifeline: ChildStdin,
+}
+
+/// Starts a worker process and tells it its settings; `life` if a nanny looks after it.
+///
+/// What it prints goes to `sink`, or without one to where this process prints.
+pub fn spawn(
     command: &WorkerCommand,
     settings: &WorkerSettings,
-    instance: u64,
-    page: &std::path::Path,
+    life: Option<Life<'_>>,
     sink: Option<&OutputSink>,
 ) -> io::Result<WorkerProcess> {
     let mut builder = Command::new(&command.program);
@@ -105,16 +119,14 @@ pub(crate) fn spawn(
     if sink.is_some() {
         builder.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-    let mut child = builder.spawn().map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot start a worker: {}: {error}", command.program.display()))
-    })?;
+    let mut child = builder.spawn()?;
     if let Some(sink) = sink {
         forward(child.stdout.take(), Output::Stdout, sink);
         forward(child.stderr.take(), Output::Stderr, sink);
     }
     let mut lifeline = child.stdin.take().expect("stdin is piped");
     // A process that died already shows in its exit status; a broken pipe tells no more.
-    let _ = lifeline.write_all(settings.to_line(command, instance, page).as_bytes());
+    let _ = lifeline.write_all(settings.to_line(command, life).as_bytes());
     Ok(WorkerProcess { child, lifeline })
 }
 
