@@ -15,6 +15,7 @@ pub mod detach;
 pub mod draw;
 pub mod functions;
 pub mod graph;
+mod recent;
 pub mod worker;
 
 use pyo3::prelude::*;

@@ -9,6 +9,8 @@ use pyo3::sync::{OnceLockExt, PyOnceLock};
 use pyo3::types::PyString;
 use rask_types::KeyId;
 
+use crate::recent::Recent;
+
 /// A function, or a value wrapped by `delayed`.
 pub struct Callee {
     /// The object.
@@ -32,28 +34,16 @@ impl Prefix {
 }
 
 /// The callees last made, so that `delayed(f)` in a loop is one callee, and its calls one class.
-static RECENT: Mutex<Vec<(usize, Weak<Callee>)>> = Mutex::new(Vec::new());
-const RECENT_MAX: usize = 8;
+static RECENT: Recent<Callee> = Recent::new();
 
 impl Callee {
     /// The callee for `object`; the same one as before if it was made lately and lives.
     pub fn of(object: &Bound<'_, PyAny>) -> Arc<Callee> {
-        let address = object.as_ptr() as usize;
-        let mut recent = RECENT.lock();
-        // A callee that lives keeps its object, so an equal address is then the same object.
-        if let Some(at) = recent.iter().position(|(known, _)| *known == address)
-            && let Some(callee) = recent[at].1.upgrade()
-        {
-            recent.swap(0, at);
-            return callee;
-        }
-        recent.retain(|(known, _)| *known != address);
-        let callee = Callee::new(object, None);
-        if recent.len() == RECENT_MAX {
-            recent.pop();
-        }
-        recent.insert(0, (address, Arc::downgrade(&callee)));
-        callee
+        RECENT.get(object).unwrap_or_else(|| {
+            let callee = Callee::new(object, None);
+            RECENT.put(object, &callee);
+            callee
+        })
     }
 
     /// A callee of its own; `prefix` where it is not what its name says.

@@ -99,6 +99,18 @@ fn power<'py>(
 
 type Lazy<'py> = PyResult<Bound<'py, Delayed>>;
 
+/// `rask.base.compute` or `persist` of one lazy value, whose insides are not searched for others.
+fn of_this_alone<'py>(
+    slf: &Bound<'py, Delayed>,
+    function: &str,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let kwargs = kwargs.map_or_else(|| PyDict::new(py), Bound::clone);
+    kwargs.set_item("traverse", false)?;
+    py.import("rask.base")?.getattr(function)?.call((slf,), Some(&kwargs))?.get_item(0)
+}
+
 #[pymethods]
 impl Delayed {
     /// The output `key` of a graph.
@@ -210,10 +222,7 @@ impl Delayed {
         slf: &Bound<'py, Self>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Bound::clone);
-        kwargs.set_item("traverse", false)?;
-        py.import("rask.base")?.getattr("compute")?.call((slf,), Some(&kwargs))?.get_item(0)
+        of_this_alone(slf, "compute", kwargs)
     }
 
     /// Computes the value and leaves it where it was made: a lazy value whose work is done, or under way.
@@ -222,10 +231,7 @@ impl Delayed {
         slf: &Bound<'py, Self>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Bound::clone);
-        kwargs.set_item("traverse", false)?;
-        py.import("rask.base")?.getattr("persist")?.call((slf,), Some(&kwargs))?.get_item(0)
+        of_this_alone(slf, "persist", kwargs)
     }
 
     /// Draws the graph.

@@ -1,9 +1,8 @@
 //! A graph that came as Python objects, and the nodes it stands for once someone needs them.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,6 +13,7 @@ use crate::delayed::class::Delayed;
 use crate::delayed::key::{NodeKey, key_from_python, key_to_python};
 use crate::delayed::leaf::NO_LENGTH;
 use crate::delayed::node::{Arguments, Node, What};
+use crate::recent::Recent;
 
 /// A mapping from keys to computations.
 pub struct GraphSource {
@@ -23,19 +23,13 @@ pub struct GraphSource {
 }
 
 /// The sources last made: `[Delayed(key, graph) for key in keys]` shares one.
-static RECENT: Mutex<Vec<(usize, Weak<GraphSource>)>> = Mutex::new(Vec::new());
-const RECENT_MAX: usize = 8;
+static RECENT: Recent<GraphSource> = Recent::new();
 
 impl GraphSource {
     /// The source for `graph`. Its nodes are made when first needed.
     pub fn of(graph: &Bound<'_, PyAny>, layer: Option<&Bound<'_, PyAny>>) -> PyResult<Arc<GraphSource>> {
         let py = graph.py();
-        let address = graph.as_ptr() as usize;
-        let mut recent = RECENT.lock();
-        // A source that lives keeps its graph, so an equal address is then the same object.
-        if let Some(at) = recent.iter().position(|(known, _)| *known == address)
-            && let Some(source) = recent[at].1.upgrade()
-        {
+        if let Some(source) = RECENT.get(graph) {
             let same_layer = match (&source.layer, layer) {
                 (None, None) => true,
                 (Some(ours), Some(theirs)) => ours.bind(py).is(theirs),
@@ -47,14 +41,12 @@ impl GraphSource {
                 return Ok(source);
             }
         }
-        recent.retain(|(known, _)| *known != address);
-        recent.truncate(RECENT_MAX - 1);
         let source = Arc::new(GraphSource {
             graph: graph.clone().unbind(),
             layer: layer.map(|layer| layer.clone().unbind()),
             nodes: OnceLock::new(),
         });
-        recent.insert(0, (address, Arc::downgrade(&source)));
+        RECENT.put(graph, &source);
         Ok(source)
     }
 
