@@ -5,16 +5,9 @@ use rask_types::{ErrorKind, TaskError};
 
 use crate::stage::{Graph, Stage, key_of, run};
 
-fn one_worker() -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    stage.worker(0, 1);
-    stage
-}
-
 #[test]
 fn an_error_takes_everything_that_waits_along_and_names_who_is_to_blame() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[2]).call(&[]).call(&[3, 4]));
     let said = stage.err(0, "t0#1", "boom");
     assert_eq!(said, ["w0 run t3#1".to_owned(), format!("c0 erred 1 2 3 5: boom of {}", key_of(0, 1))]);
@@ -25,7 +18,7 @@ fn an_error_takes_everything_that_waits_along_and_names_who_is_to_blame() {
 
 #[test]
 fn inputs_of_what_failed_are_let_go() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[]).call(&[1, 2]).want(&[2]));
     stage.hold(0, &[("t0#1", 9)]);
     assert_eq!(
@@ -36,7 +29,7 @@ fn inputs_of_what_failed_are_let_go() {
 
 #[test]
 fn exceptions_are_answered_by_as_many_retries_as_the_class_has() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.define(0, 1, |class| class.retries = 2);
     assert_eq!(stage.submit(0, Graph::at(1).class(1).call(&[])), ["w0 run t0#1"]);
     assert_eq!(stage.err(0, "t0#1", "one"), ["w0 run t0#2"]);
@@ -50,7 +43,7 @@ fn exceptions_are_answered_by_as_many_retries_as_the_class_has() {
 
 #[test]
 fn only_exceptions_are() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.define(0, 1, |class| class.retries = 2);
     stage.submit(0, Graph::at(1).class(1).call(&[]));
     let error = TaskError::new(ErrorKind::Undecodable, "", "no module").into();
@@ -61,7 +54,7 @@ fn only_exceptions_are() {
 
 #[test]
 fn what_a_worker_calls_refused_is_a_failure_and_loses_nobody_a_future() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     let error = TaskError::new(ErrorKind::Refused, "", "cannot").into();
     let said =
@@ -71,7 +64,7 @@ fn what_a_worker_calls_refused_is_a_failure_and_loses_nobody_a_future() {
 
 #[test]
 fn retry_runs_the_erred_inputs_that_are_to_blame() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[2]).want(&[2]));
     stage.err(0, "t0#1", "boom");
     assert_eq!(stage.retry(0, &[3]), ["w0 run t0#2", "c0 pending 3"]);
@@ -82,7 +75,7 @@ fn retry_runs_the_erred_inputs_that_are_to_blame() {
 
 #[test]
 fn retry_of_an_input_leaves_its_erred_dependents() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]));
     stage.err(0, "t0#1", "boom");
     assert_eq!(stage.retry(0, &[1, 1]), ["w0 run t0#2", "c0 pending 1"]);
@@ -93,7 +86,7 @@ fn retry_of_an_input_leaves_its_erred_dependents() {
 
 #[test]
 fn retry_of_what_did_not_fail_is_nothing() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(2));
     stage.finish(0, &[("t0#1", "a")]);
     assert_eq!(stage.retry(0, &[1, 2, 3]), [""; 0]);
@@ -101,7 +94,7 @@ fn retry_of_what_did_not_fail_is_nothing() {
 
 #[test]
 fn a_failed_pure_call_fails_whoever_submits_it_while_a_future_is_held() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.submit(0, Graph::at(1).pure(7, &[]));
     stage.err(0, "t0#1", "boom");
@@ -113,7 +106,7 @@ fn a_failed_pure_call_fails_whoever_submits_it_while_a_future_is_held() {
 
 #[test]
 fn a_failed_pure_call_that_nobody_holds_runs_again() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).pure(7, &[]).call(&[1]).want(&[1]));
     stage.err(0, "t0#1", "boom");
     // Known for the sake of its dependent, it has erred, but nobody holds a future for it.
@@ -127,7 +120,7 @@ fn a_failed_pure_call_that_nobody_holds_runs_again() {
 
 #[test]
 fn one_error_is_shared_by_all_that_carry_it() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     let fan = (0..50).fold(Graph::at(1).call(&[]), |graph, _| graph.call(&[1]));
     stage.submit(0, fan);
     let said = stage.err(0, "t0#1", "boom");
@@ -138,7 +131,7 @@ fn one_error_is_shared_by_all_that_carry_it() {
 
 #[test]
 fn fire_and_forget_tasks_that_fail_together_are_all_forgotten() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     // A diamond on top of a chain: 4 waits for 2 and 3, 3 waits for 2.
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[2]).call(&[2, 3]).want(&[3]));
     stage.ask(0, rask_types::msg::ClientToScheduler::FireAndForget { futures: crate::stage::numbers(&[4]) });
@@ -161,7 +154,7 @@ fn a_second_failed_input_changes_nothing() {
 
 #[test]
 fn a_dependent_on_what_has_failed_fails_at_once() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     stage.err(0, "t0#1", "boom");
     let said = stage.submit(0, Graph::at(2).call(&[1]).call(&[2]));

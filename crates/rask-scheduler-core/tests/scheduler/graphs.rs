@@ -5,13 +5,6 @@ use rask_types::{Key, KeyKind, TaskRun, Wants};
 
 use crate::stage::{Graph, Stage, held, key_of, str_key};
 
-fn one_worker() -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    stage.worker(0, 1);
-    stage
-}
-
 #[test]
 fn introductions_come_before_what_they_introduce() {
     let mut stage = Stage::new();
@@ -28,7 +21,7 @@ fn introductions_come_before_what_they_introduce() {
 
 #[test]
 fn a_chain_runs_link_by_link_and_intermediates_go() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     let chain = Graph::at(1).call(&[]).call(&[1]).call(&[2]).want(&[2]);
     assert_eq!(stage.submit(0, chain), ["w0 run t0#1"]);
     assert_eq!(stage.finish(0, &[("t0#1", "a")]), ["w0 run t1#1(`a`)"]);
@@ -41,7 +34,7 @@ fn a_chain_runs_link_by_link_and_intermediates_go() {
 
 #[test]
 fn held_intermediates_are_freed_once_nobody_waits() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[1]).want(&[1, 2]));
     assert_eq!(stage.hold(0, &[("t0#1", 9)]), ["w0 run t1#1(t0#1@w0)"]);
     assert_eq!(stage.finish(0, &[("t1#1", "b")]), ["w0 run t2#1(t0#1@w0)", "c0 done 2=`b`"]);
@@ -50,7 +43,7 @@ fn held_intermediates_are_freed_once_nobody_waits() {
 
 #[test]
 fn a_graph_in_chunks_runs_before_it_is_complete_and_is_kept_until_then() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1).call(&[]).call(&[]).want(&[]).part_of(5)), ["w0 run t0#1"]);
     // Nobody wants them yet, but later chunks may.
     assert_eq!(stage.finish(0, &[("t0#1", "a")]), ["w0 run t1#1"]);
@@ -67,7 +60,7 @@ fn a_graph_in_chunks_runs_before_it_is_complete_and_is_kept_until_then() {
 
 #[test]
 fn two_graphs_of_a_client_may_be_open_at_once() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).want(&[]).part_of(1));
     stage.submit(0, Graph::at(2).call(&[1]).want(&[]).part_of(2));
     // Complete, the first graph leaves its task to the second.
@@ -79,7 +72,7 @@ fn two_graphs_of_a_client_may_be_open_at_once() {
 
 #[test]
 fn an_aborted_graph_leaves_nothing() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1).call(&[]).call(&[1]).part_of(5)), ["w0 run t0#1"]);
     assert_eq!(stage.ask(0, ClientToScheduler::AbortGraph { graph: 5 }), ["w0 discard t0#1"]);
     stage.scheduler.check_empty();
@@ -92,7 +85,7 @@ fn an_aborted_graph_leaves_nothing() {
 
 #[test]
 fn what_an_aborted_graph_shares_with_others_stays() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.submit(1, Graph::at(1).pure(7, &[]));
     stage.submit(0, Graph::at(1).pure(7, &[]).call(&[1]).part_of(5));
@@ -102,7 +95,7 @@ fn what_an_aborted_graph_shares_with_others_stays() {
 
 #[test]
 fn equal_pure_calls_are_one_task_also_across_clients() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     assert_eq!(stage.submit(0, Graph::at(1).pure(7, &[])), ["w0 run t0#1"]);
     assert_eq!(stage.submit(0, Graph::at(2).pure(7, &[])), [""; 0]);
@@ -117,7 +110,7 @@ fn equal_pure_calls_are_one_task_also_across_clients() {
 
 #[test]
 fn impure_calls_never_are() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]));
     stage.submit(0, Graph::at(2).call(&[]));
     assert_eq!(stage.scheduler.task_count(), 2);
@@ -125,7 +118,7 @@ fn impure_calls_never_are() {
 
 #[test]
 fn a_key_that_users_gave_and_a_generated_one_that_reads_the_same_are_one() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]));
     assert_eq!(stage.submit(0, Graph::at(2).named("x", &[])), [""; 0]);
     assert_eq!(stage.finish(0, &[("t0#1", "a")]), ["c0 done 1=`a` 2=`a`"]);
@@ -137,7 +130,7 @@ fn a_key_that_users_gave_and_a_generated_one_that_reads_the_same_are_one() {
 
 #[test]
 fn equal_calls_within_a_chunk_are_one_task_that_may_be_depended_on_twice() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     let graph = Graph::at(1).pure(7, &[]).pure(7, &[]).call(&[1, 2]).want(&[2]);
     assert_eq!(stage.submit(0, graph), ["w0 run t0#1"]);
     assert_eq!(stage.finish(0, &[("t0#1", "a")]), ["w0 run t1#1(`a` `a`)"]);
@@ -156,13 +149,13 @@ fn small_literals_need_no_worker() {
 
 #[test]
 fn large_literals_run_on_workers() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1).literal(&"x".repeat(2_000))), ["w0 run t0#1"]);
 }
 
 #[test]
 fn unknown_dependencies_lose_the_task_and_what_depends_on_it() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     let said = stage.submit(0, Graph::at(5).call(&[77]).call(&[5]).call(&[]));
     assert_eq!(said, ["w0 run t2#1", "c0 lost 5 6: lost dependencies"]);
     assert_eq!(stage.scheduler.task_count(), 1);
@@ -176,7 +169,7 @@ fn unknown_dependencies_lose_the_task_and_what_depends_on_it() {
 
 #[test]
 fn a_pure_call_with_unknown_dependencies_may_come_again_with_known_ones() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1).pure(7, &[99])), ["c0 lost 1: lost dependencies"]);
     // The slot is reused: its runs count on.
     assert_eq!(stage.submit(0, Graph::at(2).call(&[])), ["w0 run t0#2"]);
@@ -187,7 +180,7 @@ fn a_pure_call_with_unknown_dependencies_may_come_again_with_known_ones() {
 
 #[test]
 fn in_an_open_graph_a_refused_call_does_not_take_its_key() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     let said = stage.submit(0, Graph::at(1).named("x", &[99]).part_of(1));
     assert_eq!(said, ["c0 lost 1: lost dependencies"]);
     assert_eq!(stage.submit(0, Graph::at(2).named("x", &[])), ["w0 run t1#1"]);
@@ -197,7 +190,7 @@ fn in_an_open_graph_a_refused_call_does_not_take_its_key() {
 
 #[test]
 fn a_known_dependency_that_was_released_runs_again() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("a", &[]).named("b", &[1]).want(&[1]));
     stage.finish(0, &[("t0#1", "a")]);
     stage.finish(0, &[("t1#1", "b")]);
@@ -210,7 +203,7 @@ fn a_known_dependency_that_was_released_runs_again() {
 
 #[test]
 fn futures_in_pickles_are_kept_as_long_as_the_task() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]));
     stage.finish(0, &[("t0#1", "a")]);
     stage.submit(0, Graph::at(2).call(&[]).holding(0, 1));
@@ -224,7 +217,7 @@ fn futures_in_pickles_are_kept_as_long_as_the_task() {
 
 #[test]
 fn a_task_cannot_come_to_hold_itself() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("a", &[]));
     stage.submit(0, Graph::at(2).named("b", &[1]));
     // "a" is known: that it holds "b" now, which depends on it, would keep both for ever.
@@ -255,7 +248,7 @@ fn broken_chunks_are_refused_before_anything_is_made_of_them() {
         (|c| c.holds.push((2, rask_types::FutureId(1))), "a position is outside the chunk"),
     ];
     for (break_it, why) in broken {
-        let mut stage = one_worker();
+        let mut stage = Stage::with_workers(1, 1);
         stage.client(1);
         stage.submit(1, Graph::at(1).call(&[]));
         stage.submit(0, Graph::at(1).call(&[]));
@@ -276,21 +269,21 @@ fn broken_chunks_are_refused_before_anything_is_made_of_them() {
 
 #[test]
 fn an_empty_graph_is_a_graph() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1)), [""; 0]);
     stage.scheduler.check_empty();
 }
 
 #[test]
 fn a_task_that_is_not_wanted_and_feeds_nothing_does_not_run() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     assert_eq!(stage.submit(0, Graph::at(1).call(&[]).call(&[]).call(&[1]).want(&[1])), ["w0 run t1#1"]);
     assert_eq!(stage.scheduler.task_count(), 1);
 }
 
 #[test]
 fn impure_keys_are_found_while_their_session_or_another_holder_is_here() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.submit(0, Graph::at(1).call(&[]));
     stage.want(1, 1, &key_of(0, 1));

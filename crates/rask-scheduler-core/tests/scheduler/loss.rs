@@ -5,13 +5,6 @@ use rask_types::msg::{ClientToScheduler, WorkerToScheduler};
 
 use crate::stage::{Graph, Stage, item, key_of, run, str_key};
 
-fn with_workers(workers: u32, threads: u32) -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    (0..workers).for_each(|number| drop(stage.worker(number, threads)));
-    stage
-}
-
 /// A worker started by nanny 0 as process `100 + number`.
 fn nannied(stage: &mut Stage, number: u32, threads: u32) -> Vec<String> {
     let instance = 100 + u64::from(number);
@@ -21,7 +14,7 @@ fn nannied(stage: &mut Stage, number: u32, threads: u32) -> Vec<String> {
 
 #[test]
 fn what_a_dead_worker_ran_runs_elsewhere() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(2));
     assert_eq!(stage.die(0), [""; 0]);
     assert_eq!(stage.finish(1, &[("t1#1", "b")]), ["w1 run t0#2", "c0 done 2=`b`"]);
@@ -61,7 +54,7 @@ fn with_a_nanny_only_the_run_that_executed_is_blamed() {
 
 #[test]
 fn success_wipes_the_slate() {
-    let mut stage = with_workers(1, 1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).pure(1, &[]).pure(2, &[1]));
     for worker in 0..3 {
         assert_eq!(stage.die(worker), [""; 0]);
@@ -79,7 +72,7 @@ fn success_wipes_the_slate() {
 #[test]
 fn without_a_nanny_the_oldest_runs_are_blamed_unless_the_worker_said_more() {
     for says in [false, true] {
-        let mut stage = with_workers(1, 1);
+        let mut stage = Stage::with_workers(1, 1);
         stage.submit(0, Graph::at(1).calls(1));
         stage.finish_fast(0, &[("t0#1", "a")]);
         stage.submit(0, Graph::at(2).calls(2));
@@ -100,7 +93,7 @@ fn without_a_nanny_the_oldest_runs_are_blamed_unless_the_worker_said_more() {
 
 #[test]
 fn a_worker_that_leaves_in_good_order_is_blamed_on_nobody() {
-    let mut stage = with_workers(1, 1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     for worker in 0..6 {
         let said = stage.say(worker, WorkerToScheduler::Goodbye { reason: "idle".into() });
@@ -211,7 +204,7 @@ fn a_name_is_free_once_the_nanny_said_that_its_bearer_ended() {
 
 #[test]
 fn a_silent_worker_is_given_up() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(2));
     stage.pass_ms(200_000);
     stage.finish(1, &[("t1#1", "b")]);
@@ -229,7 +222,7 @@ fn a_connection_that_never_registers_is_given_up_too() {
 
 #[test]
 fn lost_values_are_made_again_down_the_chain_as_far_as_needed() {
-    let mut stage = with_workers(1, 1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[2]).want(&[2]));
     stage.hold(0, &[("t0#1", 9)]);
     stage.hold(0, &[("t1#1", 9)]);
@@ -243,7 +236,7 @@ fn lost_values_are_made_again_down_the_chain_as_far_as_needed() {
 
 #[test]
 fn dependents_wait_again_in_whatever_state_the_loss_finds_them() {
-    let mut stage = with_workers(1, 2);
+    let mut stage = Stage::with_workers(1, 2);
     // 2 is processing, 3 queued, 4 waiting for 2 as well, when 1 is lost with its worker.
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[1]).call(&[1]).call(&[1, 2]));
     assert_eq!(stage.hold(0, &[("t0#1", 9)]), ["w0 run t1#1(t0#1@w0) t2#1(t0#1@w0)", "c0 done 1@w0"]);
@@ -255,7 +248,7 @@ fn dependents_wait_again_in_whatever_state_the_loss_finds_them() {
 
 #[test]
 fn a_value_with_another_replica_is_not_lost() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(1));
     stage.hold(0, &[("t0#1", 9)]);
     stage.stored(1, "t0#1", 9);
@@ -265,7 +258,7 @@ fn a_value_with_another_replica_is_not_lost() {
 
 #[test]
 fn tasks_that_waited_for_the_dead_worker_are_not_forgotten() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[]).call(&[1]).call(&[1]));
     stage.hold(0, &[("t0#1", 9)]);
     stage.stored(1, "t0#1", 9);
@@ -277,7 +270,7 @@ fn tasks_that_waited_for_the_dead_worker_are_not_forgotten() {
 
 #[test]
 fn missing_values_are_made_again_and_dropped_where_they_could_not_be_had() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(2));
     stage.hold(0, &[("t0#1", 9)]);
     stage.define(0, 1, |class| class.workers = vec!["w1".into()]);
@@ -294,7 +287,7 @@ fn missing_values_are_made_again_and_dropped_where_they_could_not_be_had() {
 
 #[test]
 fn missing_before_its_runs_are_given_back() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(2));
     stage.hold(0, &[("t0#1", 9)]);
     stage.define(0, 1, |class| class.workers = vec!["w1".into()]);
@@ -307,7 +300,7 @@ fn missing_before_its_runs_are_given_back() {
 
 #[test]
 fn a_lost_input_that_cannot_be_made_again_fails_what_ran_on_the_same_worker() {
-    let mut stage = with_workers(1, 1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     stage.stored(0, "t0#1", 9_000);
     stage.submit(0, Graph::at(2).call(&[1]).call(&[2]));
@@ -323,7 +316,7 @@ fn a_lost_input_that_cannot_be_made_again_fails_what_ran_on_the_same_worker() {
 
 #[test]
 fn retired_workers_leave_when_their_values_have_moved() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(2));
     stage.hold(0, &[("t0#1", 9)]);
     stage.submit(0, Graph::at(3).calls(2));
@@ -346,7 +339,7 @@ fn retired_workers_leave_when_their_values_have_moved() {
 
 #[test]
 fn what_was_to_move_to_a_worker_that_died_moves_to_another() {
-    let mut stage = with_workers(3, 1);
+    let mut stage = Stage::with_workers(3, 1);
     stage.submit(0, Graph::at(1).calls(1));
     stage.hold(0, &[("t0#1", 9)]);
     let retire = ClientToScheduler::RetireWorkers { request: RequestId(4), workers: vec!["w0".into()] };
@@ -362,7 +355,7 @@ fn what_was_to_move_to_a_worker_that_died_moves_to_another() {
 
 #[test]
 fn a_value_that_nobody_can_take_over_is_made_again() {
-    let mut stage = with_workers(2, 1);
+    let mut stage = Stage::with_workers(2, 1);
     stage.submit(0, Graph::at(1).calls(1));
     stage.hold(0, &[("t0#1", 9)]);
     let retire = ClientToScheduler::RetireWorkers { request: RequestId(4), workers: vec!["w0".into()] };
@@ -396,7 +389,7 @@ fn the_last_worker_may_retire_too() {
 
 #[test]
 fn a_client_learns_who_is_to_blame_by_key() {
-    let mut stage = with_workers(1, 1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]).calls(1));
     stage.err(0, "t0#1", "boom");
     assert_eq!(stage.explain(0, &str_key("x")), "x failed: task \"x\": boom");

@@ -23,16 +23,9 @@ fn reply(number: u32, result: Result<&'static str, &str>) -> WorkerToScheduler {
     WorkerToScheduler::Reply { request: RequestId(number), result }
 }
 
-fn with_workers(workers: u32) -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    (0..workers).for_each(|number| drop(stage.worker(number, 1)));
-    stage
-}
-
 #[test]
 fn all_workers_answer() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     assert_eq!(stage.ask(0, broadcast(None, false)), ["w0 do q1", "w1 do q1"]);
     assert_eq!(stage.say(1, reply(1, Ok("one"))), [""; 0]);
     assert_eq!(
@@ -44,7 +37,7 @@ fn all_workers_answer() {
 
 #[test]
 fn named_workers_answer() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     assert_eq!(stage.ask(0, broadcast(Some(&["h1"]), false)), ["w1 do q1"]);
     assert_eq!(stage.say(0, reply(1, Ok("not asked"))), [""; 0]);
     assert_eq!(stage.say(1, reply(1, Ok("one"))), ["c0 answers q5 tcp://h1:1=`one`"]);
@@ -53,7 +46,7 @@ fn named_workers_answer() {
 
 #[test]
 fn a_worker_that_is_lost_is_answered_for() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     stage.ask(0, broadcast(None, false));
     stage.say(1, reply(1, Ok("one")));
     assert_eq!(
@@ -66,7 +59,7 @@ fn a_worker_that_is_lost_is_answered_for() {
 
 #[test]
 fn workers_that_join_later_do_it_too_and_nobody_hears_of_it() {
-    let mut stage = with_workers(0);
+    let mut stage = Stage::with_workers(0, 1);
     assert_eq!(stage.ask(0, broadcast(None, true)), ["c0 answers q5"]);
     assert_eq!(stage.worker(0, 1), ["w0 do q2"]);
     assert_eq!(stage.say(0, reply(2, Ok("done"))), [""; 0]);
@@ -76,7 +69,7 @@ fn workers_that_join_later_do_it_too_and_nobody_hears_of_it() {
 
 #[test]
 fn a_client_that_left_is_not_answered() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.ask(0, broadcast(None, false));
     stage.leave(0);
     assert_eq!(stage.say(0, reply(1, Ok("done"))), [""; 0]);
@@ -136,7 +129,7 @@ fn shutdown_says_so_to_everyone_once() {
 
 #[test]
 fn notices_reach_every_client() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     let notice = WorkerToScheduler::Notice { topic: "print".into(), text: "hello".into() };
     assert_eq!(stage.say(0, notice), ["c0 notice print: hello", "c1 notice print: hello"]);
@@ -144,7 +137,7 @@ fn notices_reach_every_client() {
 
 #[test]
 fn a_worker_that_joins_gets_no_tasks_before_it_has_done_what_all_were_asked_to_do() {
-    let mut stage = with_workers(0);
+    let mut stage = Stage::with_workers(0, 1);
     stage.ask(0, broadcast(None, true));
     stage.submit(0, Graph::at(1).named("a", &[]));
     let greeting = stage.worker(0, 1);

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use rask_types::msg::WorkerToScheduler;
+use rask_scheduler_core::Effect;
+use rask_types::msg::{SchedulerToWorker, WorkerToScheduler};
 use rask_types::{RunId, Wants};
 
 use crate::stage::{Graph, Stage, columns, numbers};
@@ -41,18 +42,20 @@ fn fan() -> Graph {
     graph.call(&all).want(&[N as u32 + 1])
 }
 
+/// The runs that workers are told of, in order.
+fn told_to_run(stage: &mut Stage) -> Vec<RunId> {
+    let mut runs = Vec::new();
+    for effect in stage.effects() {
+        if let Effect::ToWorker(_, SchedulerToWorker::Compute(columns)) = effect {
+            runs.extend(columns.runs);
+        }
+    }
+    runs
+}
+
 fn finish_all(stage: &mut Stage, answer: impl Fn(Vec<RunId>) -> WorkerToScheduler) {
     loop {
-        let mut runs = Vec::new();
-        for effect in stage.effects() {
-            if let rask_scheduler_core::Effect::ToWorker(
-                _,
-                rask_types::msg::SchedulerToWorker::Compute(columns),
-            ) = effect
-            {
-                runs.extend(columns.runs);
-            }
-        }
+        let runs = told_to_run(stage);
         if runs.is_empty() {
             return;
         }
@@ -151,16 +154,7 @@ fn they_are_lost_and_made_again() {
             let mut rounds = 0;
             // Half way through, everything is lost.
             loop {
-                let mut runs = Vec::new();
-                for effect in stage.effects() {
-                    if let rask_scheduler_core::Effect::ToWorker(
-                        _,
-                        rask_types::msg::SchedulerToWorker::Compute(columns),
-                    ) = effect
-                    {
-                        runs.extend(columns.runs);
-                    }
-                }
+                let runs = told_to_run(&mut stage);
                 rounds += 1;
                 if runs.is_empty() || rounds > N / 2 {
                     break;

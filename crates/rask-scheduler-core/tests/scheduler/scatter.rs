@@ -5,16 +5,9 @@ use rask_types::msg::ClientToScheduler;
 
 use crate::stage::{Graph, Stage, item, numbers, str_key};
 
-fn with_workers(workers: u32) -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    (0..workers).for_each(|number| drop(stage.worker(number, 1)));
-    stage
-}
-
 #[test]
 fn small_values_stay_here_even_without_workers() {
-    let mut stage = with_workers(0);
+    let mut stage = Stage::with_workers(0, 1);
     let said = stage.scatter(0, 1, vec![item("x", 1, Some("v"))], &[], false);
     assert_eq!(said, ["c0 done 1=`v`", "c0 plan t0#1>"]);
     stage.submit(0, Graph::at(2).call(&[1]));
@@ -26,7 +19,7 @@ fn small_values_stay_here_even_without_workers() {
 
 #[test]
 fn large_values_go_to_workers_in_turn_and_feed_what_waits_for_them() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     let items = vec![item("x", 9_000, None), item("y", 9_000, None)];
     assert_eq!(stage.scatter(0, 1, items, &[], false), ["c0 plan t0#1>w0 t1#1>w1"]);
     assert_eq!(stage.submit(0, Graph::at(3).call(&[1, 2])), [""; 0]);
@@ -37,7 +30,7 @@ fn large_values_go_to_workers_in_turn_and_feed_what_waits_for_them() {
 
 #[test]
 fn chosen_workers_only() {
-    let mut stage = with_workers(3);
+    let mut stage = Stage::with_workers(3, 1);
     let large = || vec![item("x", 9_000, None)];
     assert_eq!(stage.scatter(0, 1, large(), &["h2"], false), ["c0 plan t0#1>w2"]);
     assert_eq!(
@@ -49,7 +42,7 @@ fn chosen_workers_only() {
 
 #[test]
 fn without_workers_large_values_have_nowhere_to_go() {
-    let mut stage = with_workers(0);
+    let mut stage = Stage::with_workers(0, 1);
     let items = vec![item("x", 1, Some("v")), item("y", 9_000, None)];
     let said = stage.scatter(0, 1, items, &[], false);
     assert_eq!(said, ["c0 plan refused: there are no workers to scatter to"]);
@@ -58,7 +51,7 @@ fn without_workers_large_values_have_nowhere_to_go() {
 
 #[test]
 fn broadcast_goes_to_all_and_later_to_those_that_lack_it() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     let large = || vec![item("x", 9_000, None)];
     assert_eq!(stage.scatter(0, 1, large(), &[], true), ["c0 plan t0#1>w0+w1"]);
     assert_eq!(stage.stored(1, "t0#1", 9_000), ["c0 done 1@w1"]);
@@ -72,7 +65,7 @@ fn broadcast_goes_to_all_and_later_to_those_that_lack_it() {
 
 #[test]
 fn a_value_that_somebody_scattered_is_there_already() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     assert_eq!(stage.scatter(1, 1, vec![item("x", 9_000, None)], &[], false), ["c1 plan t0#1>"]);
@@ -85,7 +78,7 @@ fn a_value_that_somebody_scattered_is_there_already() {
 
 #[test]
 fn lost_with_its_worker_it_is_lost_for_good_until_scattered_again() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &["w0"], false);
     stage.submit(0, Graph::at(2).call(&[1]).part_of(1));
     let lost = "c0 lost 1 2: the scattered value \"x\" was lost before it arrived, or with its worker: scatter it again";
@@ -100,7 +93,7 @@ fn lost_with_its_worker_it_is_lost_for_good_until_scattered_again() {
 
 #[test]
 fn lost_it_fails_those_who_need_it_now_but_not_those_who_had_it() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &["w0"], false);
     stage.stored(0, "t0#1", 9_000);
     stage.define(0, 1, |class| class.workers = vec!["w1".into()]);
@@ -115,7 +108,7 @@ fn lost_it_fails_those_who_need_it_now_but_not_those_who_had_it() {
 
 #[test]
 fn a_retried_dependent_of_what_is_lost_fails_again() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     stage.stored(0, "t0#1", 9_000);
     stage.submit(0, Graph::at(2).call(&[1]));
@@ -134,7 +127,7 @@ fn a_retried_dependent_of_what_is_lost_fails_again() {
 
 #[test]
 fn released_before_it_arrives_it_is_dropped_when_it_does() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     stage.release(0, &[1]);
     stage.scheduler.check_empty();
@@ -143,7 +136,7 @@ fn released_before_it_arrives_it_is_dropped_when_it_does() {
 
 #[test]
 fn a_client_that_leaves_before_it_brought_its_value_loses_it_for_others() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.scatter(0, 1, vec![item("x", 9_000, None)], &[], false);
     stage.want(1, 1, &str_key("x"));
@@ -156,7 +149,7 @@ fn a_client_that_leaves_before_it_brought_its_value_loses_it_for_others() {
 
 #[test]
 fn a_scattered_key_that_is_a_known_task_is_that_task() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]).named("y", &[1]).want(&[1]));
     assert_eq!(stage.scatter(0, 3, vec![item("x", 1, Some("v"))], &[], false), ["c0 plan t0#1>"]);
     assert_eq!(stage.finish(0, &[("t0#1", "a")]), ["w0 run t1#1(`a`)", "c0 done 3=`a`"]);
@@ -169,7 +162,7 @@ fn a_scattered_key_that_is_a_known_task_is_that_task() {
 
 #[test]
 fn broken_scatters_are_refused_whole() {
-    let mut stage = with_workers(1);
+    let mut stage = Stage::with_workers(1, 1);
     let mut bad = item("x", 1, Some("v"));
     bad.key = rask_types::msg::KeyChoice::Named("rubbish".into());
     let said = stage.scatter(0, 1, vec![item("y", 1, Some("v")), bad], &[], false);
@@ -182,7 +175,7 @@ fn broken_scatters_are_refused_whole() {
 
 #[test]
 fn scattered_values_are_located_and_replicas_too() {
-    let mut stage = with_workers(2);
+    let mut stage = Stage::with_workers(2, 1);
     stage.scatter(0, 1, vec![item("x", 9_000, None), item("y", 1, Some("v"))], &["w0"], false);
     stage.stored(0, "t0#1", 9_000);
     stage.stored(1, "t0#1", 9_000);

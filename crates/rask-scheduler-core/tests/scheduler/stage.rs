@@ -49,6 +49,14 @@ impl Stage {
         Stage { scheduler: Scheduler::new(config), now: Tick::from_ms(1), introductions: false, checks: true }
     }
 
+    /// With client 0, and workers of as many threads each.
+    pub fn with_workers(workers: u32, nthreads: u32) -> Stage {
+        let mut stage = Stage::new();
+        stage.client(0);
+        (0..workers).for_each(|number| drop(stage.worker(number, nthreads)));
+        stage
+    }
+
     /// One event, and all that follows from it.
     pub fn tell(&mut self, event: Event) -> Vec<String> {
         self.tell_without_turn(event);

@@ -5,16 +5,9 @@ use rask_types::msg::ClientToScheduler;
 
 use crate::stage::{Graph, Stage, key_of, str_key};
 
-fn one_worker() -> Stage {
-    let mut stage = Stage::new();
-    stage.client(0);
-    stage.worker(0, 1);
-    stage
-}
-
 #[test]
 fn released_while_queued_it_never_runs() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(2));
     assert_eq!(stage.release(0, &[2]), [""; 0]);
     assert_eq!(stage.scheduler.task_count(), 1);
@@ -23,7 +16,7 @@ fn released_while_queued_it_never_runs() {
 
 #[test]
 fn released_while_processing_it_is_taken_back_and_a_late_answer_is_dropped() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(2));
     assert_eq!(stage.release(0, &[1]), ["w0 discard t0#1"]);
     // The worker answers all the same, here with a value that it keeps; only then it has a thread free.
@@ -35,7 +28,7 @@ fn released_while_processing_it_is_taken_back_and_a_late_answer_is_dropped() {
 
 #[test]
 fn released_after_it_finished_its_value_goes() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     assert_eq!(stage.hold(0, &[("t0#1", 9)]), ["c0 done 1@w0"]);
     assert_eq!(stage.release(0, &[1]), ["w0 free t0#1"]);
@@ -44,7 +37,7 @@ fn released_after_it_finished_its_value_goes() {
 
 #[test]
 fn released_and_submitted_again_while_its_old_run_goes_on() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).pure(7, &[]));
     stage.release(0, &[1]);
     assert_eq!(stage.submit(0, Graph::at(2).pure(7, &[])), [""; 0]);
@@ -55,7 +48,7 @@ fn released_and_submitted_again_while_its_old_run_goes_on() {
 
 #[test]
 fn released_by_one_client_it_runs_for_the_other() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.submit(0, Graph::at(1).pure(7, &[]));
     stage.submit(1, Graph::at(1).pure(7, &[]));
@@ -67,7 +60,7 @@ fn released_by_one_client_it_runs_for_the_other() {
 
 #[test]
 fn to_forget_a_task_is_to_forget_what_it_alone_needed() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).call(&[1]).call(&[2, 3]).want(&[1, 3]));
     stage.finish(0, &[("t0#1", "a")]);
     stage.finish(0, &[("t1#1", "b")]);
@@ -81,7 +74,7 @@ fn to_forget_a_task_is_to_forget_what_it_alone_needed() {
 
 #[test]
 fn releases_of_what_is_not_held_mean_nothing() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     assert_eq!(stage.release(0, &[2, 0, u64::MAX]), [""; 0]);
     assert_eq!(stage.release(0, &[1, 1]), ["w0 discard t0#1"]);
@@ -90,7 +83,7 @@ fn releases_of_what_is_not_held_mean_nothing() {
 
 #[test]
 fn wants_by_key() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.client(1);
     stage.submit(0, Graph::at(1).named("x", &[]));
     assert_eq!(stage.want(1, 1, &str_key("x")), [""; 0]);
@@ -108,7 +101,7 @@ fn wants_by_key() {
 
 #[test]
 fn a_number_has_one_meaning() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]));
     assert_eq!(
         stage.want(0, 1, &str_key("x")),
@@ -118,7 +111,7 @@ fn a_number_has_one_meaning() {
 
 #[test]
 fn fire_and_forget_runs_though_its_client_leaves() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).want(&[1]));
     stage.ask(0, ClientToScheduler::FireAndForget { futures: vec![FutureId(2), FutureId(9)] });
     assert_eq!(stage.leave(0), [""; 0]);
@@ -129,7 +122,7 @@ fn fire_and_forget_runs_though_its_client_leaves() {
 
 #[test]
 fn fire_and_forget_ends_with_a_failure_too() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).want(&[1]));
     stage.ask(0, ClientToScheduler::FireAndForget { futures: vec![FutureId(2)] });
     stage.leave(0);
@@ -139,7 +132,7 @@ fn fire_and_forget_ends_with_a_failure_too() {
 
 #[test]
 fn fire_and_forget_of_what_has_finished_keeps_nothing() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     stage.finish(0, &[("t0#1", "a")]);
     stage.ask(0, ClientToScheduler::FireAndForget { futures: vec![FutureId(1)] });
@@ -149,7 +142,7 @@ fn fire_and_forget_of_what_has_finished_keeps_nothing() {
 
 #[test]
 fn a_client_that_leaves_takes_its_open_graph_along() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).call(&[]).call(&[1]).want(&[1]).part_of(3));
     assert_eq!(stage.leave(0), ["w0 discard t0#1"]);
     stage.scheduler.check_empty();
@@ -157,7 +150,7 @@ fn a_client_that_leaves_takes_its_open_graph_along() {
 
 #[test]
 fn good_bye_is_the_same_in_good_order() {
-    let mut stage = one_worker();
+    let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     assert_eq!(stage.ask(0, ClientToScheduler::Goodbye), ["w0 discard t0#1", "c0 hang up"]);
     assert_eq!(stage.leave(0), [""; 0]);
