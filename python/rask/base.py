@@ -278,12 +278,7 @@ def compute(
 
 def _values(schedule: Any, collections: list, optimize_graph: bool, kwargs: dict[str, Any]) -> list:
     if hasattr(schedule, "_session"):
-        if schedule.asynchronous:
-            raise RuntimeError(
-                "Attempting to use an asynchronous Client in a synchronous context of compute: "
-                "write `await client.compute(x)` instead"
-            )
-        options = {name: value for name, value in kwargs.items() if name in _CLIENT_OPTIONS}
+        options = _options_of(schedule, kwargs, "compute", "write `await client.compute(x)` instead")
         futures = schedule.compute(collections, optimize_graph=optimize_graph, **options)
         try:
             gathered = schedule._gather(futures, "raise")
@@ -307,6 +302,15 @@ def _values(schedule: Any, collections: list, optimize_graph: bool, kwargs: dict
 _CLIENT_OPTIONS = frozenset(
     ("workers", "priority", "retries", "resources", "allow_other_workers", "fifo_timeout")
 )
+
+
+def _options_of(client: Any, kwargs: dict[str, Any], verb: str, instead: str) -> dict[str, Any]:
+    """What of `kwargs` a client's compute and persist take; raises if the client is asynchronous."""
+    if client.asynchronous:
+        raise RuntimeError(
+            f"Attempting to use an asynchronous Client in a synchronous context of {verb}: {instead}"
+        )
+    return {name: value for name, value in kwargs.items() if name in _CLIENT_OPTIONS}
 
 
 def _run_here(graph: dict, keys: Any, **kwargs: Any) -> Any:
@@ -337,12 +341,7 @@ def persist(
         return args
     schedule = get_scheduler(scheduler, collections)
     if hasattr(schedule, "_session"):
-        if schedule.asynchronous:
-            raise RuntimeError(
-                "Attempting to use an asynchronous Client in a synchronous context of persist: "
-                "write `client.persist(x)` or `await x` instead"
-            )
-        options = {name: value for name, value in kwargs.items() if name in _CLIENT_OPTIONS}
+        options = _options_of(schedule, kwargs, "persist", "write `client.persist(x)` or `await x` instead")
         return repack(schedule.persist(collections, optimize_graph=optimize_graph, **options))
     run = _run_here if schedule == "sync" else schedule
     results = []

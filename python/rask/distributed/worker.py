@@ -36,6 +36,13 @@ def running_task() -> Any:
     return _core.current_task() if task is None else task
 
 
+def _task_for(use: str) -> Any:
+    task = running_task()
+    if task is None:
+        raise ValueError(f"No worker found: {use}")
+    return task
+
+
 def get_worker() -> Any:
     """Return the worker that runs this task.
 
@@ -49,10 +56,7 @@ def get_worker() -> Any:
     ValueError
         Outside of a task.
     """
-    task = running_task()
-    if task is None:
-        raise ValueError("No worker found: get_worker() is for use inside of tasks")
-    return task.worker
+    return _task_for("get_worker() is for use inside of tasks").worker
 
 
 def client_of_task() -> Client | None:
@@ -69,10 +73,7 @@ def secede() -> None:
     ValueError
         Outside of a task.
     """
-    task = running_task()
-    if task is None:
-        raise ValueError("No worker found: secede() is for use inside of tasks")
-    task.secede()
+    _task_for("secede() is for use inside of tasks").secede()
 
 
 def rejoin() -> None:
@@ -83,10 +84,7 @@ def rejoin() -> None:
     ValueError
         Outside of a task.
     """
-    task = running_task()
-    if task is None:
-        raise ValueError("No worker found: rejoin() is for use inside of tasks that seceded")
-    task.rejoin()
+    _task_for("rejoin() is for use inside of tasks that seceded").rejoin()
 
 
 @contextlib.contextmanager
