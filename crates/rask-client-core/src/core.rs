@@ -118,8 +118,8 @@ pub struct ClientCore {
     /// Single tasks that go together in one chunk as long as nothing else is said.
     pub(crate) open: Option<OpenChunk>,
     out: VecDeque<ClientToScheduler>,
-    /// Given up since the last `take_messages`. Such a release may go later than what was said after it, never sooner; those
-    /// that may not (see `forget`) are said in order.
+    /// Given up since the last `take_messages`. Such a release may go later than what was said after it, never sooner; where
+    /// that would be wrong (see `forget` and `say_releases`) it is said in order.
     releases: Vec<FutureId>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) completions: Vec<Completion>,
@@ -460,11 +460,17 @@ impl ClientCore {
         if self.releases.is_empty() {
             return;
         }
+        self.say_releases();
+        into.extend(self.out.drain(..));
+    }
+
+    /// Queues what was given up so far, so that nothing that is said from now on can find it.
+    pub fn say_releases(&mut self) {
+        self.flush_open();
         let mut releases = std::mem::take(&mut self.releases);
         releases.sort_unstable();
-        into.extend(
-            releases.chunks(RELEASE_FUTURES_MAX).map(|part| ClientToScheduler::Release(part.to_vec())),
-        );
+        let parts = releases.chunks(RELEASE_FUTURES_MAX);
+        self.out.extend(parts.map(|part| ClientToScheduler::Release(part.to_vec())));
     }
 
     /// What to do, in order.

@@ -124,6 +124,28 @@ fn single_tasks_travel_together_and_releases_follow() {
 }
 
 #[test]
+fn releases_said_now_precede_what_is_submitted_next() {
+    let (mut core, class) = core();
+    let mut listener = Listener::default();
+    listener.listen(&mut core);
+    listener.take();
+    let first = impure(&mut core, class);
+    core.release(first);
+    core.say_releases();
+    impure(&mut core, class);
+    listener.listen(&mut core);
+    let messages = listener.take();
+    assert!(
+        matches!(
+            &messages[..],
+            [ClientToScheduler::Graph(_), ClientToScheduler::Release(_), ClientToScheduler::Graph(_)]
+        ),
+        "{messages:?}"
+    );
+    core.check_invariants();
+}
+
+#[test]
 fn another_parent_or_another_message_ends_a_chunk() {
     let (mut core, class) = core();
     let mut listener = Listener::default();

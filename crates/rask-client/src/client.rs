@@ -255,16 +255,24 @@ impl Client {
         self.inner.shared.call(|state| state.core.allocate(n))
     }
 
-    /// Takes a number for a graph that will be sent in chunks. What was released before is forgotten first: the graph is not
-    /// to find it.
+    /// Takes a number for a graph that will be sent in chunks.
     ///
     /// # Errors
     /// In a forked child.
     pub fn new_graph(&self) -> Result<u32, ClientError> {
+        self.inner.shared.call(|state| state.core.new_graph())
+    }
+
+    /// Has what was released before forgotten, here and by the scheduler, before anything that is submitted from now on.
+    /// For tasks that are to run again though their keys are the same.
+    ///
+    /// # Errors
+    /// In a forked child.
+    pub fn forget_released(&self) -> Result<(), ClientError> {
         let shared = &self.inner.shared;
         shared.call(|state| {
             state.core.release_all(shared.take_released());
-            state.core.new_graph()
+            state.core.say_releases();
         })
     }
 

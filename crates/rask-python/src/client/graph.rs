@@ -108,6 +108,8 @@ impl Session {
         fuse: bool,
     ) -> PyResult<Vec<Bound<'py, Future>>> {
         let engine = &self.engine;
+        // Computed again means run again, also on the heels of the last time.
+        engine.client.forget_released().map_err(|error| failure::of_call(py, error))?;
         let graph = engine.client.new_graph().map_err(|error| failure::of_call(py, error))?;
         let annotations = options.map(|options| options.to_annotations(py)).transpose()?;
         let parent = current::current_run();
