@@ -2,6 +2,7 @@
 #
 #   make demo    the lesson: six exercises, each as a plain loop and on a cluster, with results and times
 #   make test    all tests, Rust and Python
+#   make bench   rask and its peers on the same workloads, turn by turn: a table, some 20 minutes on an idle machine
 #   make build   leaves .venv with the release build of the package and the command .venv/bin/rask in it
 #   make lint    formatting and lints, Rust and Python; warnings are errors
 #   make clean   removes what the others made
@@ -20,7 +21,7 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(VENV)/bin/matur
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
 	$(shell find crates -type f \( -path '*/src/*' -o -name Cargo.toml \))
 
-.PHONY: build test test-rust test-python demo lint lint-rust lint-python clean
+.PHONY: build test test-rust test-python demo bench lint lint-rust lint-python clean
 
 build: $(VENV)/.built
 
@@ -35,6 +36,14 @@ test-python: $(VENV)/.built $(VENV)/.test $(VENV)/.corpus
 demo: $(VENV)/.built $(VENV)/.corpus
 	$(VENV_PYTHON) examples/lesson.py
 
+# BENCH="--peer dask --workload map" chooses; see benches/compare.py --help.
+bench: $(VENV)/.built $(VENV)/.test $(VENV)/.corpus
+	$(CARGO) build --release --locked -p rask-cli
+	$(VENV_PYTHON) benches/compare.py $(BENCH)
+ifeq ($(BENCH),)
+	$(VENV_PYTHON) benches/compare.py --in-process
+endif
+
 lint: lint-rust lint-python
 
 lint-rust:
@@ -47,9 +56,9 @@ lint-python: $(VENV)/.lint
 
 clean:
 	$(CARGO) clean
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers .pytest_cache .ruff_cache
 	rm -f python/rask/_core.*.so
-	find python examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find python examples benches -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- .venv: an empty file in it for each thing that was installed ---------------------------------------------
 
