@@ -155,8 +155,9 @@ def listing() -> list[Workload]:
             "a new program: import, two workers ready, first result, end",
             (1,),
             "first result ms",
-            {"graph": start_up, "pool": start_up},
+            {"graph": start_up, "pool": start_up, "mapper": start_up},
             needs_start=False,
+            only=("rask", "dask", "pool", "processes", "joblib"),
         ),
         Workload(
             "memory",

@@ -124,9 +124,7 @@ def measure(workload: Workload, sides: list[SideProcess], options) -> list[Row]:
                 answer = side.run(workload, own_n)
                 took = time.monotonic() - begun
                 cell.add(answer, took)
-                cell.n = own_n
-                if took > 1:
-                    slow[side.name] = took / own_n
+                slow[side.name] = answer.get("figures", {}).get("s", took if took > 1 else 0) / own_n
                 note = answer.get("error") or f"{took:.2f} s"
                 print(f"  {workload.name} {n} {side.name}: {note}", file=sys.stderr, flush=True)
         rows.append(row)

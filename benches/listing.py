@@ -16,10 +16,12 @@ def listing() -> dict[str, Workload]:
     words_loop = workloads.words(lambda side, texts: sum([count_words(text) for text in texts]))
     words_pool = workloads.words(lambda side, texts: sum(side.each(count_words, texts)))
     of_size = (1_000, 10_000, 100_000, 1_000_000)
-    graph_pool_plain = ("graph", "pool", "plain")
 
     def three(*runs):
-        return dict(zip(graph_pool_plain, runs, strict=True))
+        return dict(zip(("graph", "pool", "plain"), runs, strict=True))
+
+    def four(graph, each, plain):
+        return {**three(graph, each, plain), "mapper": each}
 
     everything = [
         Workload(
@@ -27,10 +29,10 @@ def listing() -> dict[str, Workload]:
             "Monte Carlo, one point a task, by `delayed`, and their `sum`",
             of_size,
             "µs/task",
-            three(workloads.monte_carlo, workloads.monte_carlo_pool, workloads.monte_carlo_plain),
+            four(workloads.monte_carlo, workloads.monte_carlo_pool, workloads.monte_carlo_plain),
             lazy_only=True,
         ),
-        Workload("map", "`map(inc)` and `gather`", of_size, "µs/task", three(map_gather, pool_map, loop)),
+        Workload("map", "`map(inc)` and `gather`", of_size, "µs/task", four(map_gather, pool_map, loop)),
         Workload(
             "submit",
             "a loop of `submit(inc, i)` and `gather`",
@@ -93,7 +95,7 @@ def listing() -> dict[str, Workload]:
             "word count over the lesson's documents, by `delayed`",
             (8_264,),
             "s",
-            three(workloads.words(workloads.words_delayed), words_pool, words_loop),
+            four(workloads.words(workloads.words_delayed), words_pool, words_loop),
             lazy_only=True,
         ),
         Workload(
@@ -101,7 +103,7 @@ def listing() -> dict[str, Workload]:
             "word count over the lesson's documents, by `map`",
             (8_264,),
             "s",
-            three(workloads.words(workloads.words_map), words_pool, words_loop),
+            four(workloads.words(workloads.words_map), words_pool, words_loop),
         ),
         Workload(
             "data",

@@ -19,7 +19,6 @@ class Cell:
     executions: int = 0
     seconds: float = 0.0
     turns: int = 0
-    n: int = 0
     error: str = ""
     omitted: str = ""
 

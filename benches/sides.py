@@ -1,7 +1,8 @@
 """The sides that are compared: how each is started, counted and closed.
 
-A *graph* side has Dask's surface (`delayed`, `client`); a *pool* side can map and submit single calls; the
-*plain* side is a loop. No side is given tasks in bundles: where a pool has a chunk size, it is one.
+A *graph* side has Dask's surface (`delayed`, `client`); a *pool* side can map and submit single calls, a
+*mapper* only map; the *plain* side is a loop. No side is given tasks in bundles: where a pool has a chunk
+size, it is one.
 """
 
 import contextlib
@@ -249,6 +250,10 @@ class ThreadPool(ProcessPool):
 
 
 class Joblib(Pool):
+    """It maps, and starts no single calls."""
+
+    family = "mapper"
+
     def start(self):
         import joblib
 
@@ -262,8 +267,6 @@ class Joblib(Pool):
 
     def each(self, function, items):
         return self.parallel(self.joblib.delayed(function)(item) for item in items)
-
-    call = None
 
 
 SIDES = {

@@ -8,14 +8,10 @@ large buffers out of band, or cloudpickle where pickle cannot, or where the pick
 from __future__ import annotations
 
 import copyreg
-import dis
 import pickle
 import sys
-import traceback as _traceback
 import types
 from collections.abc import Callable, Iterator
-
-import cloudpickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +64,8 @@ def dumps(obj: Any, inline_bytes_max: int = 64 * 1024) -> tuple[bytes, list[memo
     except Exception:  # whatever an object's own __reduce__ raises
         pass
     buffers.clear()
+    import cloudpickle
+
     try:
         return cloudpickle.dumps(obj, protocol=5, buffer_callback=keep_inline), buffers
     except Exception as error:
@@ -116,7 +114,9 @@ def importable_name(obj: Any) -> tuple[str, str] | None:
 
 
 def _is_pickled_by_value(module: str) -> bool:
-    registered = cloudpickle.list_registry_pickle_by_value()
+    # Whoever has registered a module has imported cloudpickle.
+    cloudpickle = sys.modules.get("cloudpickle")
+    registered = cloudpickle.list_registry_pickle_by_value() if cloudpickle is not None else ()
     while registered:
         if module in registered:
             return True
@@ -225,7 +225,9 @@ def _substitute(error: BaseException, reason: str) -> RemoteException:
     cls = type(error)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     try:
-        formatted = "".join(_traceback.format_exception(error))
+        import traceback
+
+        formatted = "".join(traceback.format_exception(error))
     except Exception:  # a broken __str__
         formatted = ""
     return RemoteException(name, _text_of(error), formatted, reason)
@@ -334,6 +336,8 @@ def _type_name(obj: Any) -> str:
 
 
 def _is_picklable(obj: Any) -> bool:
+    import cloudpickle
+
     try:
         cloudpickle.dumps(obj, protocol=5, buffer_callback=lambda _: None)
     except Exception:  # that is the question
@@ -447,6 +451,8 @@ _GLOBAL_OPCODES = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LO
 
 def referenced_globals(code: types.CodeType) -> set[str]:
     """Name the globals that `code`, or a function or class made inside it, may read or write."""
+    import dis
+
     names: set[str] = set()
     todo = [code]
     while todo:

@@ -6,7 +6,6 @@ name.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 TYPE_CHECKING = False
@@ -159,6 +158,8 @@ def box_label(key: Any) -> str:
 
 def dataclass_fields(obj: Any) -> dict[str, Any]:
     """List the fields of a dataclass instance that are set."""
+    import dataclasses
+
     return {f.name: getattr(obj, f.name) for f in dataclasses.fields(obj) if hasattr(obj, f.name)}
 
 
@@ -173,6 +174,8 @@ def check_dataclass(obj: Any) -> None:
         Its `__init__` is its own.
     """
     cls = type(obj)
+    import dataclasses
+
     if not all(f.init for f in dataclasses.fields(obj)):
         raise ValueError(
             f"Failed to unpack {cls} instance: fields with `init=False` cannot be made again. "

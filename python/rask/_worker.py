@@ -7,21 +7,20 @@ program of a worker process, `ThreadWorker` a worker inside this process.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import importlib
-import inspect
 import os
-import platform
 import sys
 import threading
 import types
 from collections.abc import Callable, Mapping
 
 from rask import _core, _serialize
+from rask._python_version import PYTHON_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from typing import Any
 
 
@@ -108,7 +107,7 @@ class Worker:
             nthreads=settings["nthreads"],
             memory_limit=settings["memory_limit"],
             resources=list(settings["resources"].items()),
-            runtime=f"python {platform.python_version()}",
+            runtime=f"python {PYTHON_VERSION}",
             local_directory=settings["local_directory"],
             instance=int(settings["instance"]) if settings.get("instance") else None,
             page=settings.get("page"),
@@ -149,6 +148,8 @@ class Worker:
         """The event loop that runs coroutine tasks."""
         with self._lock:
             if self._loop is None:
+                import asyncio
+
                 self._loop = asyncio.new_event_loop()
                 self._start_thread(self._loop.run_forever, "rask-event-loop")
             return self._loop
@@ -242,7 +243,9 @@ class Worker:
         if _wants_worker(function):
             kwargs = {**kwargs, "dask_worker": self}
         result = function(*args, **kwargs)
-        if inspect.iscoroutine(result):
+        if isinstance(result, types.CoroutineType):
+            import asyncio
+
             return asyncio.run_coroutine_threadsafe(result, self.loop).result()
         return result
 
@@ -258,7 +261,9 @@ class Worker:
         if load and name.endswith(".py"):
             module = os.path.splitext(os.path.basename(name))[0]
             # A stale cache would be taken for fresh where both versions are of the same second and size.
-            cached = importlib.util.cache_from_source(path)
+            from importlib.util import cache_from_source
+
+            cached = cache_from_source(path)
             if os.path.exists(cached):
                 os.remove(cached)
             sys.modules.pop(module, None)
@@ -277,6 +282,8 @@ class Worker:
 
 
 def _wants_worker(function: Callable) -> bool:
+    import inspect
+
     try:
         return "dask_worker" in inspect.signature(function).parameters
     except (TypeError, ValueError):  # builtins without a signature

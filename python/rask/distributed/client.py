@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import uuid
 import weakref
 from collections.abc import Iterator
 
@@ -99,7 +98,7 @@ class Client(Submission, ClusterQueries):
                 f"Unexpected keyword arguments for a client of a given cluster: {sorted(kwargs)}"
             )
         self.asynchronous = bool(asynchronous)
-        self.id = f"Client-{uuid.uuid4()}"
+        self.id = f"Client-{os.urandom(16).hex()}"
         self.cluster: Any = None
         self._owns_cluster = False
         self._watcher_made: Any = None
@@ -159,7 +158,7 @@ class Client(Submission, ClusterQueries):
         """Wrap a session that exists, such as a worker's."""
         client = cls.__new__(cls)
         client.asynchronous = False
-        client.id = f"Client-worker-{uuid.uuid4()}"
+        client.id = f"Client-worker-{os.urandom(16).hex()}"
         client.cluster = None
         client._owns_cluster = False
         client._watcher_made = None
@@ -179,12 +178,12 @@ class Client(Submission, ClusterQueries):
             return self._watcher_made
 
     def _warn_of_other_versions(self) -> None:
-        import platform
         import warnings
 
+        from rask._python_version import PYTHON_VERSION
         from rask.distributed.errors import VersionMismatchWarning
 
-        mine = f"python {platform.python_version()}"
+        mine = f"python {PYTHON_VERSION}"
         minor = mine.rsplit(".", 1)[0]
         others = [one for one in self._session.summary()["runtimes"] if one.rsplit(".", 1)[0] != minor]
         if others:

@@ -8,7 +8,6 @@ import math
 import os
 import sys
 import threading
-import uuid
 import warnings
 import weakref
 
@@ -55,7 +54,8 @@ class LocalCluster:
     scheduler_port : int
         0 takes a free one.
     dashboard_address : str, optional
-        Where the dashboard is served; port 8787 by default, another with a warning if that is taken.
+        Where the dashboard is served; port 8787 by default, another with a warning if that is taken. None: no
+        dashboard.
     memory_limit : str, int, float or None
         Memory a worker may use: bytes, a text such as ``"2 GiB"``, a fraction of the machine's, ``"auto"``
         for a fair share, ``0`` or None for no limit.
@@ -110,7 +110,7 @@ class LocalCluster:
             )
         self.status = Status.created
         self.asynchronous = asynchronous
-        self.name = name or uuid.uuid4().hex[:8]
+        self.name = name or os.urandom(4).hex()
         self.processes = True if processes is None else bool(processes)
         n_workers, threads_per_worker = _split(n_workers, threads_per_worker, self.processes)
         self._threads_per_worker = threads_per_worker
@@ -421,9 +421,9 @@ def _allowed_failures() -> int:
 
 def _dashboard(address: str | None) -> tuple[str, int] | None:
     """Host and port of an address such as ``":8787"``; None for no dashboard."""
-    if address == "":
+    if not address:
         return None
-    text = ":8787" if address is None else str(address)
+    text = str(address)
     host, _, port = text.rpartition(":") if ":" in text else ("", "", text)
     return host or "127.0.0.1", int(port or 8787)
 

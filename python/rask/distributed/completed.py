@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 
@@ -148,6 +147,8 @@ class as_completed:
 
     async def _first_of_waiting(self) -> None:
         """Let the running loop go on until a future that we wait for is done."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         while not self._ready:
             left = self._left()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import Callable, Generator
 
@@ -53,6 +52,8 @@ async def _until_done(future: Future, timeout: Any) -> None:
     if span is None:
         await waiting
         return
+    import asyncio
+
     try:
         await asyncio.wait_for(waiting, span)
     except asyncio.TimeoutError as error:  # builtin only from Python 3.11 on
@@ -64,6 +65,8 @@ async def result_async(future: Future, timeout: Any = None) -> Any:
     await _until_done(future, timeout)
     if future._is_here():
         return future._result_now()
+    import asyncio
+
     # The value is on a worker: bringing it blocks.
     return await asyncio.get_running_loop().run_in_executor(None, future._result_now)
 

@@ -170,15 +170,14 @@ class ClusterQueries:
 
     def get_versions(self, check: bool = False, packages: Any = None) -> dict[str, Any]:
         """Return the versions of Python and rask that client and workers run."""
-        import platform
-
         from rask import __version__
+        from rask._python_version import PYTHON_VERSION
 
         workers = {
             address: {"python": worker["runtime"].removeprefix("python "), "rask": worker["version"]}
             for address, worker in self._session.query("identity", None)["workers"].items()
         }
-        mine = {"python": platform.python_version(), "rask": __version__}
+        mine = {"python": PYTHON_VERSION, "rask": __version__}
         return {"scheduler": {"rask": __version__}, "workers": workers, "client": mine}
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures._base import DoneAndNotDoneFutures
-
 from rask.distributed.errors import FutureCancelledError, FuturesCancelledError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures._base import DoneAndNotDoneFutures
     from typing import Any
 
     from rask._core import Future
@@ -78,6 +76,8 @@ def wait(fs: Any, timeout: float | str | None = None, return_when: str = ALL_COM
 
 
 async def _wait_async(futures: list[Future], timeout: float | None, everyone: bool) -> DoneAndNotDoneFutures:
+    import asyncio
+
     if futures:
         watcher = futures[0].client._watcher
         waiting = [watcher.wake_when_done(future) for future in futures]
@@ -98,4 +98,6 @@ def _sort_out(futures: Iterable[Future]) -> DoneAndNotDoneFutures:
             (not_done if status == "pending" else done).add(future)
     if cancelled:
         raise FuturesCancelledError(cancelled)
+    from concurrent.futures._base import DoneAndNotDoneFutures
+
     return DoneAndNotDoneFutures(done, not_done)

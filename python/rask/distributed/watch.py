@@ -7,13 +7,14 @@ holds.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import threading
 from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
+
     from rask._core import Future, Session
 
 
@@ -42,6 +43,8 @@ class Watcher:
 
     def wake_when_done(self, future: Future) -> asyncio.Future:
         """Return an asyncio future of the running loop that is done when `future` is."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         waiting = loop.create_future()
         if future.done():

@@ -1,4 +1,4 @@
-"""The benchmark program: every workload runs on rask at a small size, is checked and counted, and makes its row."""
+"""The benchmark program: every workload runs on rask at a small size, is checked and counted."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ def test_workloads(mode):
 def test_a_wrong_count_is_an_error():
     """A side that runs fewer tasks than it was asked to gets no row."""
     lies = "import side, measure; from listing import listing; import sides; s = sides.SIDES['plain']();"
-    lies += "w = listing()['map']; w.families['plain'] = lambda s, n: measure.Outcome(n, {}); side.run(s, w, 5)"
+    lies += (
+        "w = listing()['map']; w.families['plain'] = lambda s, n: measure.Outcome(n, {}); side.run(s, w, 5)"
+    )
     done = subprocess.run([sys.executable, "-c", lies], cwd=BENCHES, capture_output=True, text=True)
     assert "0 executions where 5 were asked for" in done.stderr

@@ -259,6 +259,15 @@ def test_uploaded_files_reach_later_workers(fresh_client, tmp_path):
         assert fresh_client.submit(ask, workers=address, pure=False).result() == 42
 
 
+def test_no_dashboard():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as client:
+                assert client.submit(abs, -1).result() == 1
+                assert not client.dashboard_link
+
+
 def test_a_second_cluster_on_the_dashboards_port():
     """The `Client()` cell run twice: another port, a warning, and both clusters work."""
     with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as first:
