@@ -156,3 +156,15 @@ def test_10_000_trivial_tasks_take_less_than_half_a_second():
             assert client.gather(client.map(inc, range(10_000), pure=False)) == list(range(1, 10_001))
 
         assert quickest(run) < 0.5
+
+
+def test_equal_elements_are_one_task_wherever_they_stand(client):
+    """Next to each other, far apart, in another order, and between tasks with keys of their own."""
+    elements = [*range(50), 49, *range(49, -1, -1), *([7] * 50), 50]
+    futures = client.map(inc, elements)
+    assert client.gather(futures) == [x + 1 for x in elements]
+    assert len({future.key for future in futures}) == 51
+    again = client.map(inc, elements[::-1])
+    assert {future.key for future in again} == {future.key for future in futures}
+    del futures
+    assert client.gather(again) == [x + 1 for x in elements[::-1]]

@@ -21,6 +21,7 @@ pub mod fetch;
 pub mod future;
 pub mod graph;
 pub mod options;
+pub mod prepare;
 pub mod queue;
 pub mod scatter;
 pub mod session;

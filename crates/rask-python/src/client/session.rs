@@ -14,6 +14,7 @@ use rask_cluster::SecretSource;
 
 use super::blocking::{blocking, span};
 use super::failure;
+use super::prepare::Known;
 use crate::cluster::LocalCluster;
 
 /// How long a session may take to end in good order.
@@ -28,6 +29,8 @@ pub struct Engine {
     /// The Python client is for use inside an event loop.
     pub asynchronous: AtomicBool,
     address: String,
+    /// The functions last called.
+    pub(super) known: Known,
 }
 
 impl Engine {
@@ -58,7 +61,13 @@ impl Session {
     }
 
     fn new(client: Client, address: String) -> Session {
-        let engine = Engine { client, face: Mutex::new(None), asynchronous: AtomicBool::new(false), address };
+        let engine = Engine {
+            client,
+            face: Mutex::new(None),
+            asynchronous: AtomicBool::new(false),
+            address,
+            known: Known::default(),
+        };
         Session { engine: Arc::new(engine) }
     }
 }

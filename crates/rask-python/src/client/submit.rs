@@ -1,6 +1,7 @@
 //! Single calls and maps: captured, named and on their way before the caller goes on.
 
 use bytes::Bytes;
+use hashbrown::HashSet;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -11,49 +12,13 @@ use super::deps::CallDeps;
 use super::failure;
 use super::future::Future;
 use super::options::TaskOptions;
+use super::prepare::Prepared;
 use super::session::{Engine, Session};
 use crate::codec::call::append_call;
 use crate::codec::token::call_token;
 use crate::codec::{Capture, Encoded};
-use crate::delayed::callee::Callee;
 use crate::delayed::key::key_from_python;
-use crate::functions;
 use crate::worker::current;
-
-/// One function as the scheduler will know it.
-struct Prepared {
-    class: u32,
-    prefix_id: u128,
-    token: Option<u128>,
-}
-
-impl Session {
-    fn prepare(
-        &self,
-        function: &Bound<'_, PyAny>,
-        prefix: Option<&str>,
-        options: Option<&TaskOptions>,
-        pure: bool,
-    ) -> PyResult<Prepared> {
-        let py = function.py();
-        let client = &self.engine.client;
-        let dumped = functions::dump(function)?;
-        client.define_function(&dumped.payload).map_err(|error| failure::of_call(py, error))?;
-        let callee = Callee::of(function);
-        let named = callee.call_prefix(py);
-        let (text, prefix_id) = match prefix {
-            Some(prefix) => (prefix.to_owned(), KeyId::of_prefix(prefix)),
-            None => (named.text.to_string(), named.id),
-        };
-        let mut class = TaskClass::plain(text, dumped.id, Language::Python);
-        if let Some(options) = options {
-            options.apply(&mut class);
-        }
-        let class = client.define_class(&class).map_err(|error| failure::of_call(py, error))?;
-        let token = if pure { functions::token(function)? } else { None };
-        Ok(Prepared { class, prefix_id, token })
-    }
-}
 
 /// The key of one call, and the future that shares it if there is one.
 enum Named {
@@ -182,6 +147,7 @@ impl Session {
             prepared: &prepared,
             builder: None,
             deps: CallDeps::new(&self.engine),
+            tokens: HashSet::new(),
             pending: Vec::new(),
             shared: shared.as_ref(),
             kwargs,
@@ -226,6 +192,8 @@ struct Map<'a, 'py> {
     prepared: &'a Prepared,
     builder: Option<ChunkBuilder>,
     deps: CallDeps<'a>,
+    /// Tokens in the open chunk.
+    tokens: HashSet<u128>,
     /// Futures of the open chunk, and those between them that exist already.
     pending: Vec<FutureId>,
     /// The keyword arguments that are sent, large ones replaced by futures.
@@ -245,10 +213,17 @@ impl<'py> Map<'_, 'py> {
         futures: &Bound<'py, PyList>,
     ) -> PyResult<()> {
         let engine = &self.session.engine;
-        let named = match key {
+        let mut named = match key {
             Some(key) => name_given(py, engine, key)?,
             None => name_call(py, engine, self.prepared, args, self.kwargs)?,
         };
+        if let Named::New(NewKey::Token(token)) = named
+            && !self.tokens.insert(token)
+        {
+            // An equal call is in the open chunk. Once that is sent, its future is found.
+            self.flush(py, futures)?;
+            named = name_call(py, engine, self.prepared, args, self.kwargs)?;
+        }
         let key = match named {
             Named::Known(id) => {
                 self.pending.push(id);
@@ -262,11 +237,10 @@ impl<'py> Map<'_, 'py> {
         let buffers = encoded.buffers.iter().map(Bytes::len).sum::<usize>();
         self.largest = self.largest.max(encoded.head.len() + buffers);
         let is_plain =
-            encoded.buffers.is_empty() && self.deps.holds.is_empty() && matches!(key, NewKey::Session);
+            encoded.buffers.is_empty() && self.deps.holds.is_empty() && !matches!(key, NewKey::Named(_));
         if is_plain {
-            return self.push(py, &encoded, futures);
+            return self.push(py, &encoded, key, futures);
         }
-        // Tasks with keys of their own are registered one by one, so that an equal one further on is found.
         self.flush(py, futures)?;
         let task = NewTask {
             class: self.prepared.class,
@@ -283,7 +257,13 @@ impl<'py> Map<'_, 'py> {
     }
 
     /// Adds a task to the open chunk.
-    fn push(&mut self, py: Python<'py>, encoded: &Encoded, futures: &Bound<'py, PyList>) -> PyResult<()> {
+    fn push(
+        &mut self,
+        py: Python<'py>,
+        encoded: &Encoded,
+        key: NewKey,
+        futures: &Bound<'py, PyList>,
+    ) -> PyResult<()> {
         let client = &self.session.engine.client;
         let builder = match &mut self.builder {
             Some(builder) => builder,
@@ -294,7 +274,7 @@ impl<'py> Map<'_, 'py> {
             }
         };
         builder.args().extend_from_slice(&encoded.head);
-        let pushed = builder.push(self.prepared.class, NewKey::Session, &self.deps.deps, true);
+        let pushed = builder.push(self.prepared.class, key, &self.deps.deps, true);
         let id = pushed.map_err(|full| PyTypeError::new_err(full.to_string()))?;
         self.pending.push(id);
         if builder.is_due() || builder.len() as u64 == CHUNK_TASKS {
@@ -306,6 +286,7 @@ impl<'py> Map<'_, 'py> {
     /// Sends the open chunk, and makes futures of what is pending.
     fn flush(&mut self, py: Python<'py>, futures: &Bound<'py, PyList>) -> PyResult<()> {
         let engine = &self.session.engine;
+        self.tokens.clear();
         if let Some(builder) = self.builder.take()
             && !builder.is_empty()
         {

@@ -35,6 +35,13 @@ pub struct Dumped {
     token: OnceLock<Option<u128>>,
 }
 
+impl Dumped {
+    /// Its token, if it was computed before: of a function that `dump` gave just now, that is still it.
+    pub fn known_token(&self) -> Option<Option<u128>> {
+        self.token.get().copied()
+    }
+}
+
 /// Entries beyond this are forgotten, all at once.
 const ENTRIES_MAX: usize = 512;
 
