@@ -1,6 +1,7 @@
 //! A local cluster as Python holds it.
 
 use std::io;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -119,8 +120,9 @@ impl LocalCluster {
 
     /// The folder of its sockets and files.
     #[getter]
-    fn folder(&self) -> PathBuf {
-        self.folder.clone()
+    fn folder(&self) -> OsString {
+        // As text: for a path, `pathlib` would be imported.
+        self.folder.clone().into_os_string()
     }
 
     /// Link to the dashboard.
@@ -131,8 +133,8 @@ impl LocalCluster {
 
     /// The file that lets other processes of this user in.
     #[getter]
-    fn access_file(&self) -> Option<PathBuf> {
-        self.access_file.clone()
+    fn access_file(&self) -> Option<OsString> {
+        self.access_file.clone().map(PathBuf::into_os_string)
     }
 
     /// Why a worker was not started again, if one was given up.

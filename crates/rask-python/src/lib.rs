@@ -16,6 +16,7 @@ pub mod draw;
 pub mod functions;
 pub mod graph;
 mod recent;
+mod untrack;
 pub mod worker;
 
 use pyo3::prelude::*;

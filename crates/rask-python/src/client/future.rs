@@ -13,6 +13,7 @@ use super::blocking::{blocking, span};
 use super::failure;
 use super::fetch::{decode_fetched, decode_inline};
 use super::session::{Engine, Session};
+use crate::untrack::untrack;
 use crate::delayed::key::{key_from_python, key_to_python};
 
 /// A future's place in a session. Dropping it lets go of the value.
@@ -44,14 +45,17 @@ impl Hold {
 pub struct Future {
     hold: OnceLock<Hold>,
     /// Known from the start where the future was made from a key; kept when it lets go of its place.
-    known_key: OnceLock<Key>,
+    known_key: OnceLock<Box<Key>>,
 }
 
 impl Future {
     /// A future that has been counted already.
     pub fn held<'py>(py: Python<'py>, engine: &Arc<Engine>, id: FutureId) -> PyResult<Bound<'py, Future>> {
         let hold = Hold { engine: engine.clone(), id, released: AtomicBool::new(false) };
-        Bound::new(py, Future { hold: OnceLock::from(hold), known_key: OnceLock::new() })
+        let future = Bound::new(py, Future { hold: OnceLock::from(hold), known_key: OnceLock::new() })?;
+        // Of Python's it holds the client alone, and that weakly.
+        untrack(&future);
+        Ok(future)
     }
 
     /// Its number in that session, if it belongs to it.
@@ -87,7 +91,7 @@ impl Future {
 
     fn key_text(&self, py: Python<'_>) -> PyResult<Key> {
         if let Some(key) = self.known_key.get() {
-            return Ok(key.clone());
+            return Ok(Key::clone(key));
         }
         let hold = self.hold(py)?;
         hold.engine.client.describe(hold.id).ok_or_else(|| PyValueError::new_err("the future was released"))
@@ -183,7 +187,7 @@ impl Future {
         state: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Future> {
         let _ = state;
-        let future = Future { hold: OnceLock::new(), known_key: OnceLock::from(key_from_python(key)?) };
+        let future = Future { hold: OnceLock::new(), known_key: OnceLock::from(Box::new(key_from_python(key)?)) };
         if let Some(client) = client {
             let session: Bound<'_, Session> = client.getattr("_session")?.extract()?;
             let adopted = future.adopt(py, &session.get().engine)?;
@@ -362,7 +366,7 @@ impl Future {
     fn release(&self) {
         if let Some(hold) = self.hold.get() {
             if let Some(key) = hold.engine.client.describe(hold.id) {
-                let _ = self.known_key.set(key);
+                let _ = self.known_key.set(Box::new(key));
             }
             hold.release();
         }

@@ -17,6 +17,7 @@ use super::leaf::{DelayedLeaf, NO_LENGTH, immutable, record};
 use super::node::{Node, What};
 use super::{rows, view, wrap};
 use crate::graph::source::GraphSource;
+use crate::untrack::untrack;
 
 /// A value to be computed: the output of one task of a lazy graph.
 #[pyclass(frozen, subclass, module = "rask.delayed")]
@@ -37,9 +38,7 @@ impl Delayed {
         let untracked = node.is_free_of_references();
         let object = Bound::new(py, Delayed { node, length })?;
         if untracked {
-            // SAFETY: a live object of a type that the garbage collector knows. It refers to no Python object that could
-            // refer back, so tracking it would only cost.
-            unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+            untrack(&object);
         }
         Ok(object)
     }
