@@ -128,6 +128,16 @@ impl Io {
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
     }
 
+    /// Lets data connections from processes of this machine to `address` come over a unix socket, which is faster; they find it by
+    /// themselves. `address` is the TCP address that others are told of what listens here. Where that cannot be they come over TCP.
+    pub fn listen_nearby(&mut self, address: &Address, acceptance: Acceptance) {
+        if let Address::Tcp { .. } = address
+            && let Ok(listener) = Listener::bind_nearby(address, acceptance)
+        {
+            let _ = self.add_listener(listener);
+        }
+    }
+
     /// Stops listening on an address that [`Io::listen`] returned. Links stay.
     pub fn stop_listening(&mut self, address: &Address) {
         self.listeners.retain(|_, listener| listener.address != *address);

@@ -13,7 +13,7 @@
 //! * [`reactor`]: the loop and its handle.
 //!
 //! Inside, `link` is what the reactor keeps of a link, and the rooms of `io` are the steps of its life; `stream`, `listener`,
-//! `files` and `dns` deal with the system, `segment` with memory that is shared with other processes, `wake` with other threads,
+//! `nearby`, `files` and `dns` deal with the system, `segment` with memory that is shared with other processes, `wake` with other threads,
 //! `timers` and `alarm` with time.
 //!
 //! ```
@@ -54,6 +54,7 @@ mod files;
 pub mod io;
 mod link;
 mod listener;
+mod nearby;
 pub mod peer;
 pub mod reactor;
 #[cfg_attr(not(target_os = "linux"), path = "segment/none.rs")]
