@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 
@@ -142,13 +143,18 @@ def test_a_forked_child_has_its_own(client):
         return 0 if (held[0] == 7).all() else 1
 
     pids = [fork(writer), fork(reader)]
-    os.read(wrote, 1)
-    assert (held[0] == 7).all()
-    held[0][:] = 9
-    held.clear()
-    for number in range(4):
-        gathered_through_shared_memory(client, client.submit(make, 10 + number))
-    os.write(tell, b"xx")
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
-    for end in (wrote, says, told, tell):
-        os.close(end)
+    try:
+        os.read(wrote, 1)
+        assert (held[0] == 7).all()
+        held[0][:] = 9
+        held.clear()
+        for number in range(4):
+            gathered_through_shared_memory(client, client.submit(make, 10 + number))
+        os.write(tell, b"xx")
+        assert [os.waitstatus_to_exitcode(os.waitpid(pids.pop(0), 0)[1]) for _ in range(2)] == [0, 0]
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        for end in (wrote, says, told, tell):
+            os.close(end)
