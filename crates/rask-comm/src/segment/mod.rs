@@ -16,8 +16,10 @@
 //! * [`borrowed`]: the borrower's side.
 //! * [`forks`]: what a borrower does about being forked.
 //! * [`map`]: a mapped file in memory, which both sides have.
+//! * [`copy`]: bytes into it.
 
 mod borrowed;
+mod copy;
 mod forks;
 mod map;
 mod owned;

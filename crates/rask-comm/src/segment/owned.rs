@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use super::copy::copy;
 use super::map::Map;
 use super::{FREE, LENT, LOST};
 
@@ -53,7 +54,7 @@ impl Owned {
         );
         // SAFETY: within the mapping (checked above), which is borrowed mutably here and used by nobody else while it is free;
         // `bytes` lie elsewhere: nothing hands out slices of an owned segment.
-        unsafe { bytes.as_ptr().copy_to_nonoverlapping(self.map.data().add(at), bytes.len()) };
+        unsafe { copy(bytes.as_ptr(), self.map.data().add(at), bytes.len()) };
     }
 
     /// What was written is the borrower's, who will be told after this.
