@@ -1,4 +1,5 @@
-//! How fast links are: round trips, large values, small messages; over TCP, unix sockets and memory.
+//! How fast links are: round trips, large values, small messages; over TCP, unix sockets and memory. Over unix sockets large values
+//! go through shared memory where there is any, but for the first. "nearby" connects to a TCP address on the same machine.
 //!
 //! `cargo run --release -p rask-comm --example link_speed`
 
@@ -19,7 +20,7 @@ fn main() {
         "{:8} {:>10} {:>10} {:>12} {:>12} {:>14}",
         "", "p50 µs", "p99 µs", "100 MB ms", "GB/s", "small msg ns"
     );
-    for kind in ["tcp", "unix", "inproc"] {
+    for kind in ["tcp", "nearby", "unix", "inproc"] {
         let mut trips = run(kind, Work::RoundTrips).laps;
         trips.sort();
         let us = |lap: Duration| lap.as_nanos() as f64 / 1e3;
@@ -121,7 +122,7 @@ impl Driver for Holder {
 fn run(kind: &str, work: Work) -> Asker {
     let folder = tempfile::tempdir().expect("a folder");
     let address = match kind {
-        "tcp" => "tcp://127.0.0.1:0".to_owned(),
+        "tcp" | "nearby" => "tcp://127.0.0.1:0".to_owned(),
         "unix" => format!("unix://{}/s", folder.path().display()),
         _ => format!("inproc://{}", folder.path().display()),
     };
@@ -129,6 +130,9 @@ fn run(kind: &str, work: Work) -> Asker {
     let mut at_holder = Reactor::new().expect("a reactor");
     let acceptance = Acceptance::of_worker(ClusterId::UNKNOWN, data());
     let address = at_holder.io().listen(&address.parse().expect("an address"), acceptance).expect("free");
+    if kind == "nearby" {
+        at_holder.io().listen_nearby(&address, Acceptance::of_worker(ClusterId::UNKNOWN, data()));
+    }
     let large = if work == Work::Large { vec![1; LARGE_BYTES] } else { vec![] };
     let holder =
         at_holder.spawn("rask-holder", Holder { work, large: large.into(), owed: None }).expect("a thread");

@@ -1,13 +1,15 @@
 //! What a driver may do, and the state behind it. The steps of a link's life are in the rooms below: `connecting`,
-//! `accepting`, `receiving`, `sending`, `memory`.
+//! `accepting`, `receiving`, `sending`, `sharing`, `memory`.
 
 mod accepting;
 mod connecting;
 mod memory;
 mod receiving;
 mod sending;
+mod sharing;
 
 pub(crate) use receiving::{Heard, Received};
+pub(crate) use sharing::Sharing;
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,6 +27,7 @@ use crate::link::{Link, Phase};
 use crate::listener::Listener;
 use crate::peer::{CloseReason, LinkId};
 use crate::reactor::Options;
+use crate::segment::Segments;
 use crate::timers::Timers;
 use crate::wake::Shared;
 
@@ -51,6 +54,8 @@ pub struct Io {
     /// When to accept again after the system refused.
     pub(crate) accept_again_at: Option<Tick>,
     pub(crate) stopping: bool,
+    /// Memory that this process shares with others.
+    segments: Segments,
 }
 
 impl Io {
@@ -69,6 +74,7 @@ impl Io {
             ended: VecDeque::new(),
             accept_again_at: None,
             stopping: false,
+            segments: Segments::default(),
         }
     }
 
@@ -122,6 +128,16 @@ impl Io {
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
     }
 
+    /// Lets data connections from processes of this machine to `address` come over a unix socket, which is faster; they find it by
+    /// themselves. `address` is the TCP address that others are told of what listens here. Where that cannot be they come over TCP.
+    pub fn listen_nearby(&mut self, address: &Address, acceptance: Acceptance) {
+        if let Address::Tcp { .. } = address
+            && let Ok(listener) = Listener::bind_nearby(address, acceptance)
+        {
+            let _ = self.add_listener(listener);
+        }
+    }
+
     /// Stops listening on an address that [`Io::listen`] returned. Links stay.
     pub fn stop_listening(&mut self, address: &Address) {
         self.listeners.retain(|_, listener| listener.address != *address);
@@ -145,7 +161,7 @@ impl Io {
     /// that are not open.
     pub fn queued_bytes(&self, link: LinkId) -> usize {
         match self.links.get(link.slot()) {
-            Some(found) if found.id == link => found.outgoing.len_bytes(),
+            Some(found) if found.id == link => found.outgoing.len_bytes() + found.unfilled_bytes(),
             _ => 0,
         }
     }
@@ -169,6 +185,9 @@ impl Io {
             return;
         }
         let link = self.links.remove(id.slot());
+        if link.sharing.is_some() {
+            self.segments.link_ended(id);
+        }
         if link.announced {
             self.ended.push_back((id, reason));
         }
@@ -199,6 +218,8 @@ impl Io {
             self.accept_again_at = None;
             self.accept_everywhere();
         }
+        self.segments.look(now);
+        self.tell_forgotten();
     }
 
     pub(crate) fn mark_readable(&mut self, id: LinkId) {
@@ -221,7 +242,7 @@ impl Io {
 
     /// When the loop must look again although nothing happens.
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        [self.timers.next(), self.accept_again_at].into_iter().flatten().min()
+        [self.timers.next(), self.accept_again_at, self.segments.next_look()].into_iter().flatten().min()
     }
 
     /// True if the next turn must not wait.

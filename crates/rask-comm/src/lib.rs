@@ -12,8 +12,9 @@
 //! * [`io`]: what a driver may do.
 //! * [`reactor`]: the loop and its handle.
 //!
-//! Inside, `link` is what the reactor keeps of a link, and the rooms of `io` are the steps of its life; `stream`, `listener` and
-//! `dns` deal with the system, `wake` with other threads, `timers` and `alarm` with time.
+//! Inside, `link` is what the reactor keeps of a link, and the rooms of `io` are the steps of its life; `stream`, `listener`,
+//! `nearby`, `files` and `dns` deal with the system, `segment` with memory that is shared with other processes, `wake` with other threads,
+//! `timers` and `alarm` with time.
 //!
 //! ```
 //! use rask_comm::{Acceptance, Address, CloseReason, Driver, Io, LinkId, PeerInfo, Reactor, Tick};
@@ -49,11 +50,15 @@ mod alarm;
 mod clock;
 mod dns;
 pub mod driver;
+mod files;
 pub mod io;
 mod link;
 mod listener;
+mod nearby;
 pub mod peer;
 pub mod reactor;
+#[cfg_attr(not(target_os = "linux"), path = "segment/none.rs")]
+mod segment;
 mod stream;
 mod timers;
 mod wake;

@@ -9,6 +9,7 @@ use rask_wire::handshake::{Acceptor, Initiator};
 use rask_wire::{Decoder, Outgoing};
 
 use crate::access::Credentials;
+use crate::io::Sharing;
 use crate::peer::{CloseReason, LinkId};
 use crate::stream::Stream;
 use crate::wake::Shared;
@@ -41,6 +42,8 @@ pub(crate) struct Link {
     pub readable: bool,
     /// The system says that the peer sends no more: read to the end, it will not say so again.
     pub read_closed: bool,
+    /// What goes through shared memory; `None` where nothing can.
+    pub sharing: Option<Box<Sharing>>,
     pub phase: Phase,
 }
 
@@ -93,6 +96,7 @@ impl Link {
             dirty: false,
             readable: false,
             read_closed: false,
+            sharing: None,
             phase,
         }
     }

@@ -11,6 +11,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::access::Acceptance;
 use crate::address::Address;
+use crate::nearby;
 use crate::stream::Stream;
 
 pub(crate) struct Listener {
@@ -48,6 +49,12 @@ impl Listener {
         let file = SocketFile::of(path)?;
         let address = Address::Unix(path.to_owned());
         Ok(Listener { address, acceptance, socket: Socket::Unix(listener), _file: Some(file) })
+    }
+
+    /// Listens for data connections from processes of this machine to what listens at a TCP address.
+    pub fn bind_nearby(address: &Address, acceptance: Acceptance) -> io::Result<Listener> {
+        let socket = Socket::Unix(nearby::bind(address)?);
+        Ok(Listener { address: address.clone(), acceptance, socket, _file: None })
     }
 
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

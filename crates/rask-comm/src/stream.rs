@@ -3,12 +3,15 @@
 use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
+
+use crate::files;
 
 /// A dead peer behind a dead network is noticed after about a minute of silence.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -104,6 +107,19 @@ impl Stream {
 
     pub fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         without_interrupts(|| self.socket().send_vectored_with_flags(slices, SEND_FLAGS))
+    }
+
+    /// Writes bytes that are not none, with a file that then comes with the first of them. Over a unix socket.
+    pub fn write_with_file(&mut self, bytes: &[u8], file: &OwnedFd) -> io::Result<usize> {
+        let Stream::Unix(stream) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        without_interrupts(|| files::send(stream.as_raw_fd(), bytes, file.as_raw_fd(), SEND_FLAGS))
+    }
+
+    /// Reads as [`Stream::read_uninit`] does, and takes the file that came with the bytes, if one did. Over a unix socket. A
+    /// read ends before the next file, so one that is short does not mean that nothing is left.
+    pub fn read_with_file(&mut self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Option<OwnedFd>)> {
+        let Stream::Unix(stream) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        without_interrupts(|| files::receive(stream.as_raw_fd(), buffer))
     }
 
     /// Tells the peer that nothing more will come. An error means that the peer knows, or is gone.

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use bytes::Bytes;
 use rask_types::msg::Message;
 
 use crate::LARGE_BYTES;
@@ -20,6 +21,29 @@ pub struct Decoder {
     header: [u8; HEADER_BYTES],
     header_bytes: usize,
     body: Option<Body>,
+    /// The connection knows segments.
+    takes_placed: bool,
+    placed: Option<Placed>,
+}
+
+/// A frame whose body lies in a shared segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placed {
+    /// The segment's number.
+    pub segment: u32,
+    /// Length of the body, from the segment's start. 0: there is no message, and the segment is to be forgotten.
+    pub body_bytes: u64,
+    kind: u8,
+}
+
+impl Placed {
+    /// The message, whose long values then share `body`.
+    ///
+    /// # Errors
+    /// If the bytes are no message.
+    pub fn decode(&self, body: &Bytes) -> Result<Message, WireError> {
+        decode_body(self.kind, Reader::owned(body))
+    }
 }
 
 struct Body {
@@ -40,17 +64,43 @@ impl Body {
 impl Decoder {
     /// A decoder for a peer that may send `family`, in frames whose body has at most `frame_bytes_max` bytes.
     pub fn new(family: Family, frame_bytes_max: u64) -> Decoder {
-        Decoder { family, frame_bytes_max, header: [0; HEADER_BYTES], header_bytes: 0, body: None }
+        Decoder {
+            family,
+            frame_bytes_max,
+            header: [0; HEADER_BYTES],
+            header_bytes: 0,
+            body: None,
+            takes_placed: false,
+            placed: None,
+        }
     }
 
-    /// Takes bytes from the front of `input` until a message is complete or the input is used up (then `None`). Call it
-    /// again with what is left.
+    /// From now on the peer may send placed frames, and [`Decoder::take_placed`] must be asked for them.
+    pub fn allow_placed(&mut self) {
+        self.takes_placed = true;
+    }
+
+    /// The placed frame at which [`Decoder::decode`] stopped, if that is why it gave no message.
+    pub fn take_placed(&mut self) -> Option<Placed> {
+        self.placed.take()
+    }
+
+    /// Takes bytes from the front of `input` until a message is complete, or the input is used up, or a placed frame was met
+    /// (then `None`). Call it again with what is left.
     ///
     /// # Errors
     /// If the bytes are no message of this connection. Nothing can follow then; the connection is to be closed.
     pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Message>, WireError> {
         if self.body.is_none() {
             let Some(header) = self.take_header(input)? else { return Ok(None) };
+            if header.segment != 0 {
+                if !self.takes_placed {
+                    return Err(WireError::BadHeader);
+                }
+                let Header { body_bytes, kind, segment } = header;
+                self.placed = Some(Placed { segment, body_bytes, kind });
+                return Ok(None);
+            }
             let whole = usize::try_from(header.body_bytes).ok().and_then(|len| input.split_at_checked(len));
             if let Some((body, rest)) = whole {
                 *input = rest;

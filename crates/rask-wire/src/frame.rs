@@ -4,7 +4,11 @@
 //! |---|---|---|
 //! | 0 | 8 | length of the body, little-endian |
 //! | 8 | 1 | kind: the family in the high 3 bits, the variant in the low 5 |
-//! | 9 | 7 | reserved, 0 |
+//! | 9 | 4 | 0, or the number of a shared segment, little-endian |
+//! | 13 | 3 | reserved, 0 |
+//!
+//! Between processes of one machine, a long body may lie in memory that both have, a *segment*, instead of behind its header:
+//! the frame is *placed*. How the segment came to both, and what its number means, is the connection's affair.
 
 use rask_types::msg::Message;
 
@@ -24,6 +28,8 @@ const VARIANT_BITS: u8 = 5;
 pub(crate) struct Header {
     pub body_bytes: u64,
     pub kind: u8,
+    /// Where the body lies: 0 if behind the header.
+    pub segment: u32,
 }
 
 impl Header {
@@ -31,6 +37,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(&self.body_bytes.to_le_bytes());
         bytes[8] = self.kind;
+        bytes[9..13].copy_from_slice(&self.segment.to_le_bytes());
         bytes
     }
 
@@ -41,8 +48,9 @@ impl Header {
         body_bytes_max: u64,
     ) -> Result<Header, WireError> {
         let (length, rest) = bytes.split_first_chunk().ok_or(WireError::BadHeader)?;
-        let header = Header { body_bytes: u64::from_le_bytes(*length), kind: rest[0] };
-        if rest[1..] != [0; 7] {
+        let segment = u32::from_le_bytes([rest[1], rest[2], rest[3], rest[4]]);
+        let header = Header { body_bytes: u64::from_le_bytes(*length), kind: rest[0], segment };
+        if rest[5..] != [0; 3] {
             return Err(WireError::BadHeader);
         }
         if header.kind >> VARIANT_BITS != family as u8 {
@@ -60,6 +68,41 @@ impl Header {
 /// # Errors
 /// If it is longer than `out` takes, or holds a payload that exists only in this process. Nothing is appended then.
 pub fn encode(message: &Message, out: &mut Outgoing) -> Result<(), WireError> {
+    append(message, out).map(drop)
+}
+
+/// A message whose body is not to follow its header.
+#[derive(Debug)]
+pub struct Apart {
+    header: Header,
+    /// The body.
+    pub body: Outgoing,
+}
+
+impl Apart {
+    /// A message, encoded.
+    ///
+    /// # Errors
+    /// As of [`encode`], for an [`Outgoing`] that takes bodies of at most `frame_bytes_max`.
+    pub fn new(message: &Message, frame_bytes_max: u64) -> Result<Apart, WireError> {
+        let mut body = Outgoing::new(frame_bytes_max);
+        let header = append(message, &mut body)?;
+        body.advance(HEADER_BYTES);
+        Ok(Apart { header, body })
+    }
+
+    /// What goes to the peer once the body lies in the segment of this number, which is not 0.
+    pub fn placed_in(&self, segment: u32) -> [u8; HEADER_BYTES] {
+        Header { segment, ..self.header }.to_bytes()
+    }
+}
+
+/// Tells the receiver of `family` that nothing will lie in a segment any more: a placed frame of no length.
+pub fn forget_segment(family: Family, segment: u32) -> [u8; HEADER_BYTES] {
+    Header { body_bytes: 0, kind: (family as u8) << VARIANT_BITS, segment }.to_bytes()
+}
+
+fn append(message: &Message, out: &mut Outgoing) -> Result<Header, WireError> {
     let mark = out.begin_frame();
     out.tail().extend_from_slice(&[0; HEADER_BYTES]);
     let mut w = Writer::new(out);
@@ -86,9 +129,10 @@ pub fn encode(message: &Message, out: &mut Outgoing) -> Result<(), WireError> {
             return Err(error);
         }
     };
-    let header = Header { body_bytes, kind: (Family::of(message) as u8) << VARIANT_BITS | variant };
+    let header =
+        Header { body_bytes, kind: (Family::of(message) as u8) << VARIANT_BITS | variant, segment: 0 };
     out.overwrite(mark, &header.to_bytes());
-    Ok(())
+    Ok(header)
 }
 
 fn put_variant(message: &impl Variants, w: &mut Writer<'_>) -> u8 {

@@ -36,10 +36,10 @@ mod messages;
 pub mod outgoing;
 mod primitive;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Placed};
 pub use error::WireError;
 pub use family::Family;
-pub use frame::encode;
+pub use frame::{Apart, encode, forget_segment};
 pub use outgoing::Outgoing;
 
 /// From this length on, bytes are neither copied into an [`Outgoing`] nor out of a body.

@@ -83,7 +83,9 @@ impl WorkerDriver {
     fn on_scheduler_open(&mut self, peer: &PeerInfo, io: &mut Io) {
         self.stage = Stage::Registering;
         self.cluster = peer.cluster;
-        self.description.address = contact(&self.listening, peer).to_string();
+        let contact = contact(&self.listening, peer);
+        io.listen_nearby(&contact, self.acceptance.clone());
+        self.description.address = contact.to_string();
         io.send(self.scheduler, WorkerToScheduler::Register(self.description.clone()));
     }
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rask_comm::{Acceptance, Reactor};
+use rask_comm::{Acceptance, Address, Reactor};
 use rask_types::msg::WorkerOp;
 use rask_types::{Payload, RequestId, RunId, TaskError, WorkerId};
 
@@ -38,6 +39,9 @@ pub fn start(config: WorkerConfig) -> io::Result<WorkerHandle> {
         None => ExecutingPage::unshared(),
     };
     let WorkerConfig { scheduler, credentials, listen, description, limits, on_thread_needed, .. } = config;
+    if matches!(listen, Address::Memory(_)) {
+        REACHED_IN_MEMORY.store(true, Ordering::Relaxed);
+    }
     // Nobody gets in before the welcome brings the data secret.
     let acceptance = Acceptance::default();
     let listening = reactor.io().listen(&listen, acceptance.clone())?;
@@ -53,6 +57,14 @@ pub fn start(config: WorkerConfig) -> io::Result<WorkerHandle> {
         drop(reactor.run(driver));
     })?;
     Ok(WorkerHandle { shared, reactor: Arc::new(Mutex::new(Some(thread))) })
+}
+
+/// A worker of this process was reached in memory at some time.
+static REACHED_IN_MEMORY: AtomicBool = AtomicBool::new(false);
+
+/// Whether workers of this process are, or were, reached in memory: what is brought to such a worker is not copied on its way.
+pub fn reached_in_memory() -> bool {
+    REACHED_IN_MEMORY.load(Ordering::Relaxed)
 }
 
 /// The end of the reactor thread, whether it stopped or panicked: nobody waits for it any more.

@@ -50,7 +50,7 @@ use std::sync::Arc;
 pub use class::{ClassCache, ClassSlot, FunctionSlot};
 pub use config::WorkerConfig;
 pub use errand::Errand;
-pub use handle::{WorkerHandle, start};
+pub use handle::{WorkerHandle, reached_in_memory, start};
 pub use kept::Kept;
 pub use outcome::RunOutcome;
 pub use page::ExecutingPage;

@@ -13,12 +13,19 @@ use crate::access::Credentials;
 use crate::address::Address;
 use crate::dns;
 use crate::link::{Greeting, Phase};
+use crate::nearby;
 use crate::peer::{CloseReason, LinkId};
 use crate::stream::Stream;
 
 impl Io {
     pub(super) fn connect_tcp(&mut self, address: &Address, role: Role, credentials: Credentials) -> LinkId {
         let id = self.add_initiated(address, role, credentials);
+        if role == Role::Data
+            && let Some(stream) = nearby::connect(address)
+            && self.begin_connect(id, Stream::Unix(stream), vec![]).is_ok()
+        {
+            return id;
+        }
         let literal = match address {
             Address::Tcp { host, port } => dns::literal(host, *port),
             _ => None,

@@ -6,12 +6,12 @@ use rask_types::msg::{Message, Role};
 use rask_wire::handshake::{ClusterId, HandshakeError, Step, Version};
 use rask_wire::{Decoder, Family};
 
-use super::Io;
+use super::{Io, Sharing};
 use crate::link::{Greeting, Link, Phase};
 use crate::peer::{CloseReason, LinkId, PeerInfo};
 
 /// From so many missing bytes of a frame on, they are read straight into its own place.
-const DIRECT_BYTES_MIN: usize = 64 << 10;
+pub(super) const DIRECT_BYTES_MIN: usize = 64 << 10;
 
 /// What one read brought.
 pub(crate) enum Received {
@@ -32,6 +32,9 @@ impl Io {
     /// Reads once from a link.
     pub(crate) fn receive(&mut self, id: LinkId, scratch: &mut [u8]) -> Received {
         let Some(link) = self.link_mut(id) else { return Received::Nothing };
+        if link.sharing.is_some() {
+            return self.receive_with_files(id, scratch);
+        }
         let (result, wanted, direct) = match &mut link.phase {
             Phase::Open { stream, decoder } if decoder.missing_bytes() >= DIRECT_BYTES_MIN => {
                 let spare = decoder.spare_mut();
@@ -48,14 +51,29 @@ impl Io {
                 None => return Received::Nothing,
             },
         };
+        self.received(id, result, wanted, direct)
+    }
+
+    /// What a read of at most `wanted` bytes means.
+    pub(super) fn received(
+        &mut self,
+        id: LinkId,
+        result: io::Result<usize>,
+        wanted: usize,
+        direct: bool,
+    ) -> Received {
         match result {
             Ok(0) => {
                 self.end_of_stream(id);
                 Received::Nothing
             }
             Ok(n) => {
-                // A short read has emptied the socket; the system will say when there is more.
-                if n < wanted && !link.read_closed {
+                // A short read has emptied the socket, unless files come over it; the system will say when there is more.
+                if let Some(link) = self.link_mut(id)
+                    && n < wanted
+                    && !link.read_closed
+                    && link.sharing.is_none()
+                {
                     link.readable = false;
                 }
                 Received::Bytes { in_scratch: if direct { 0 } else { n }, total: n }
@@ -108,7 +126,15 @@ impl Io {
             let link = self.link_mut(id)?;
             match &mut link.phase {
                 Phase::Open { decoder, .. } => match decoder.decode(input) {
-                    Ok(message) => return message.map(Heard::Message),
+                    Ok(Some(message)) => return Some(Heard::Message(message)),
+                    Ok(None) => {
+                        let placed = decoder.take_placed()?;
+                        match self.take_in(id, &placed) {
+                            Ok(Some(message)) => return Some(Heard::Message(message)),
+                            Ok(None) => {}
+                            Err(error) => self.fail(id, CloseReason::Garbage(error)),
+                        }
+                    }
                     Err(error) => self.fail(id, CloseReason::Garbage(error)),
                 },
                 Phase::Greeting { .. } => match greet(link, input) {
@@ -147,7 +173,11 @@ impl Io {
             rask_version,
             local_ip: stream.local_ip(),
         };
-        let decoder = Decoder::new(Family::received(role, link.initiated), frame_bytes_max);
+        let mut decoder = Decoder::new(Family::received(role, link.initiated), frame_bytes_max);
+        link.sharing = Sharing::over(&stream, role);
+        if link.sharing.is_some() {
+            decoder.allow_placed();
+        }
         link.phase = Phase::Open { stream, decoder };
         link.outgoing.set_frame_bytes_max(frame_bytes_max);
         link.role = Some(role);

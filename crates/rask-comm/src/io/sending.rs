@@ -31,10 +31,11 @@ impl Io {
     pub(super) fn queue(&mut self, id: LinkId, message: Message) {
         let Some(link) = self.link_mut(id) else { return };
         match &link.phase {
-            Phase::Open { .. } => match rask_wire::encode(&message, &mut link.outgoing) {
-                Ok(()) => self.mark_dirty(id),
-                Err(error) => self.begin_close(id, CloseReason::Unsendable(error)),
-            },
+            Phase::Open { .. } => {
+                if let Some(message) = self.place(id, message) {
+                    self.queue_bytes(id, &message);
+                }
+            }
             Phase::Memory(_) => {
                 link.messages.push(message);
                 self.mark_dirty(id);
@@ -46,8 +47,18 @@ impl Io {
         }
     }
 
+    /// Queues a message that goes through the socket.
+    pub(super) fn queue_bytes(&mut self, id: LinkId, message: &Message) {
+        let Some(link) = self.link_mut(id) else { return };
+        match rask_wire::encode(message, &mut link.outgoing) {
+            Ok(()) => self.mark_dirty(id),
+            Err(error) => self.begin_close(id, CloseReason::Unsendable(error)),
+        }
+    }
+
     /// Lets a link end when everything queued was sent; one that is not open yet ends at once.
     pub(super) fn begin_close(&mut self, id: LinkId, reason: CloseReason) {
+        self.end_filling(id);
         let close_timeout_ms = self.options.close_timeout_ms;
         let Some(link) = self.link_mut(id) else { return };
         match link.take_phase() {
@@ -95,25 +106,37 @@ impl Io {
 
     fn write(&mut self, id: LinkId) -> io::Result<Flushed> {
         let mut share = TURN_BYTES_MAX;
-        let Some(link) = self.link_mut(id) else { return Ok(Flushed::Empty) };
-        let Some(stream) = link.phase.stream_mut() else { return Ok(Flushed::Empty) };
-        while !link.outgoing.is_empty() {
+        loop {
+            share -= self.fill(id, share);
+            let Some(link) = self.links.get_mut(id.slot()) else { return Ok(Flushed::Empty) };
+            if link.outgoing.is_empty() && link.unfilled_bytes() == 0 {
+                return Ok(Flushed::Empty);
+            }
             if share == 0 {
                 return Ok(Flushed::Paused);
             }
+            let Some(stream) = link.phase.stream_mut() else { return Ok(Flushed::Empty) };
+            let file = link.sharing.as_mut().and_then(|sharing| sharing.next_file());
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = link.outgoing.chunks_vectored(&mut slices);
-            match stream.write_vectored(&slices[..count]) {
+            let written = match file {
+                // A byte for each, so that every file is on its way before a header that means it.
+                Some(file) => stream.write_with_file(&slices[0][..slices[0].len().min(1)], file),
+                None => stream.write_vectored(&slices[..count]),
+            };
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     link.outgoing.advance(n);
                     share = share.saturating_sub(n);
+                    if let Some(sharing) = &mut link.sharing {
+                        sharing.file_went();
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
                 Err(error) => return Err(error),
             }
         }
-        Ok(Flushed::Empty)
     }
 
     fn watch_writable(&mut self, id: LinkId) {
@@ -151,6 +174,7 @@ impl Io {
         let waiting = link.outgoing.len_bytes();
         link.outgoing.advance(waiting);
         link.broken = Some(reason);
+        self.drop_filling(id);
         self.mark_readable(id);
     }
 

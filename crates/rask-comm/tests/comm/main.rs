@@ -5,4 +5,5 @@ mod closing;
 mod connecting;
 mod messages;
 mod node;
+mod sharing;
 mod waking;

@@ -219,6 +219,11 @@ impl Pair {
         Pair::with(kind, habit, Role::Client, Options::default())
     }
 
+    /// Two nodes that have a link already.
+    pub fn of(scheduler: Node, at_scheduler: LinkId, client: Node, at_client: LinkId) -> Pair {
+        Pair { scheduler, client, at_scheduler, at_client, _folder: tempfile::tempdir().expect("a folder") }
+    }
+
     pub fn with(kind: &str, habit: Habit, role: Role, options: Options) -> Pair {
         let folder = tempfile::tempdir().expect("a folder");
         let scheduler = Node::start_with(options.clone(), habit, None);

@@ -25,7 +25,7 @@ pub fn decode_fetched<'py>(py: Python<'py>, payload: &Payload) -> PyResult<Bound
     match &payload.local {
         Some(value) => object_of(py, value),
         None => {
-            // SAFETY: the payload came over a socket for this caller, who drops it after decoding.
+            // SAFETY: the payload came from another process for this caller, who drops it after decoding.
             let views = unsafe { Views::exclusive() };
             decode_value(py, payload, &[], views)
         }

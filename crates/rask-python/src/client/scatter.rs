@@ -28,6 +28,9 @@ impl Session {
         workers: Vec<String>,
         broadcast: bool,
     ) -> PyResult<Bound<'py, PyList>> {
+        // The values have been sent when this returns, and nobody hears of them if it is interrupted. A worker in this process
+        // would get what the caller has.
+        let capture = if rask_worker::reached_in_memory() { Capture::Copy } else { Capture::Lend };
         let mut names = TypeNames::default();
         let mut prepared = Vec::with_capacity(values.len());
         for (at, value) in values.iter().enumerate() {
@@ -37,7 +40,7 @@ impl Session {
                 }
                 None => KeyChoice::Generated { prefix: short_name(&value)?, token: token_of(&value, hash)? },
             };
-            let payload = encode_value(&value, Capture::Copy, &mut NoDependencies)?.into_payload();
+            let payload = encode_value(&value, capture, &mut NoDependencies)?.into_payload();
             let small =
                 payload.buffers.is_empty() && payload.head.len() <= INLINE_BYTES_MAX && workers.is_empty();
             let item = ScatterItem {

@@ -25,7 +25,7 @@ impl SharedBuffer {
     /// A view through which Python may write.
     ///
     /// # Safety
-    /// `bytes` lies in heap memory of this process, and nobody reads it through another `Bytes` while the view lives.
+    /// `bytes` lies in memory that may be written to, and nobody reads it through another `Bytes` while the view lives.
     pub unsafe fn writable(bytes: Bytes) -> SharedBuffer {
         SharedBuffer { bytes, writable: true }
     }

@@ -23,7 +23,7 @@ pub enum Views {
     Copies,
     /// Views that can only be read: the memory belongs to others as well.
     ReadOnly,
-    /// Writable views: the memory came over a socket for this decoding alone. Made by [`Views::exclusive`].
+    /// Writable views: the memory came from another process for this decoding alone. Made by [`Views::exclusive`].
     Exclusive(Promise),
 }
 
@@ -35,8 +35,8 @@ impl Views {
     /// Writable views of the payload's own memory.
     ///
     /// # Safety
-    /// The payload's buffers lie in heap memory of this process that nobody else reads as `Bytes` from now on: they came
-    /// over a socket for this decoding, and the payload is dropped after it.
+    /// The payload's buffers lie in memory that nobody else reads as `Bytes` from now on: they came from another process, into
+    /// the heap or in a segment that it has lent, for this decoding, and the payload is dropped after it.
     pub unsafe fn exclusive() -> Views {
         Views::Exclusive(Promise(()))
     }

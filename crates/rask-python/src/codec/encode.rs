@@ -19,6 +19,9 @@ use super::{INLINE_BUFFER_BYTES_MAX, NDARRAY_INLINE, numpy, pickle};
 pub enum Capture {
     /// Copied: the caller may write to the original afterwards. For arguments of eager calls.
     Copy,
+    /// Arrays are borrowed, the rest is copied. For values whose caller waits until they have arrived, but may go on to change
+    /// the size of what they lie in (a bytearray that is looked at cannot grow).
+    Lend,
     /// Borrowed without a copy: nobody writes to it until the bytes are gone. For results that travel.
     Share,
 }
@@ -267,7 +270,7 @@ impl<'a> Encoder<'a> {
         if array.len() > INLINE_BUFFER_BYTES_MAX {
             let bytes = match self.capture {
                 Capture::Share => super::buffer::share(object)?,
-                Capture::Copy => super::buffer::copy(object)?,
+                Capture::Copy | Capture::Lend => super::buffer::copy(object)?,
             };
             self.buffer(tag::BYTEARRAY_BUFFER, bytes);
         } else {

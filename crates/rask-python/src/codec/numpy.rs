@@ -258,8 +258,8 @@ pub fn array_bytes(array: &Bound<'_, PyAny>, plain: &Plain<'_>, capture: Capture
     match capture {
         Capture::Copy => Bytes::copy_from_slice(plain.bytes),
         // SAFETY: the array keeps its memory as long as it lives (NumPy refuses to resize one that is referenced);
-        // that nobody writes to it is what `Capture::Share` says.
-        Capture::Share => Bytes::from_owner(unsafe {
+        // that nobody writes to it is what the others say.
+        Capture::Lend | Capture::Share => Bytes::from_owner(unsafe {
             Owned::new(plain.bytes.as_ptr(), plain.bytes.len(), array.clone().unbind())
         }),
     }

@@ -38,7 +38,7 @@ pub fn dumps<'py>(
         .map(|buffer| {
             // Memory that cannot be written to need not be copied to be captured.
             match capture {
-                Capture::Copy if !is_read_only(&buffer)? => buffer::copy(&buffer),
+                Capture::Copy | Capture::Lend if !is_read_only(&buffer)? => buffer::copy(&buffer),
                 _ => buffer::share(&buffer),
             }
         })

@@ -37,7 +37,7 @@ pub fn kept_object<'py>(py: Python<'py>, kept: &Kept) -> PyResult<Bound<'py, PyA
         let value = kept.object().expect("a kept value is an object or encoded");
         return object_of(py, value);
     };
-    // SAFETY: the payload came over a socket into memory of its own, and is dropped below.
+    // SAFETY: the payload came from another process in memory of its own, and is dropped below.
     let views = unsafe { Views::exclusive() };
     let object = decode_value(py, &payload, &[], views)?;
     object_of(py, kept.decoded(local(&object), false))

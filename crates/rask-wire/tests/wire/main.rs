@@ -5,6 +5,7 @@ mod garbage;
 mod golden;
 mod handshake;
 mod outgoing;
+mod placed;
 mod round_trip;
 mod strategies;
 
