@@ -1,3 +1,5 @@
+//! Each run leaves the queue once, and with the inputs it awaited.
+
 use super::*;
 use crate::TaskName;
 use rask_types::{ClassId, Payload};
