@@ -7,7 +7,7 @@
 use rask_types::{TaskId, Tick, WorkerId};
 use smallvec::SmallVec;
 
-use crate::lane::{Head, LaneId, OPEN_LANE, Restriction};
+use crate::lane::{Head, LaneId, OPEN_LANE, ReadyQueue, Restriction};
 use crate::ready::UNKNOWN_DURATION_NS;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
@@ -29,6 +29,14 @@ pub(crate) const SLOW_NS: u64 = 20_000_000;
 enum Source {
     Lane(LaneId),
     Local(WorkerId, LaneId),
+    /// It follows what the worker was given in this turn.
+    Following,
+}
+
+/// A worker that has room, and what may follow what it was given in this turn.
+struct Taker {
+    worker: WorkerId,
+    followers: ReadyQueue,
 }
 
 impl Scheduler {
@@ -49,44 +57,84 @@ impl Scheduler {
             }
         }
         order.sort_unstable();
-        while self.queued > 0 && !order.is_empty() {
-            let share = self.queued.div_ceil(order.len());
+        let takers = order.into_iter().map(|(.., worker)| Taker { worker, followers: ReadyQueue::default() });
+        let mut takers: Vec<Taker> = takers.collect();
+        while self.queued > 0 && !takers.is_empty() {
+            let share = self.queued.div_ceil(takers.len());
             let mut given = 0;
-            for &(.., worker) in &order {
-                given += self.fill(worker, share);
+            for taker in &mut takers {
+                given += self.fill(taker, share);
             }
             if given == 0 {
                 break;
             }
         }
+        for taker in &mut takers {
+            while let Some((head, estimate_ns)) = self.next_follower(taker) {
+                self.give(taker, head, Source::Following, estimate_ns);
+            }
+        }
     }
 
     /// Gives a worker tasks while it has room: `share` of them, or more if they are short.
-    fn fill(&mut self, worker: WorkerId, share: usize) -> usize {
+    fn fill(&mut self, taker: &mut Taker, share: usize) -> usize {
+        let worker = taker.worker;
         let mut given = 0;
         let mut given_ns: u64 = 0;
         let lanes = self.lanes_open_to(worker);
         while given < share || given_ns < SHARE_NS_MIN {
-            let Some((head, source)) = self.best_for(worker, &lanes) else { break };
-            let class = &self.classes[self.tasks[head.entry.task].class];
-            let estimate_ns = class.mean_ns.map(|mean| (mean + RUN_OVERHEAD_NS) as u64);
-            let entry = self.workers.get_mut(worker.0).expect("a running worker");
-            if !has_room(entry, estimate_ns, self.config.horizon_ns, self.now) {
-                break;
-            }
-            match source {
-                Source::Lane(lane) => self.lanes[lane.0 as usize].queue.pop(head),
-                Source::Local(owner, lane) => {
-                    self.workers.get_mut(owner.0).expect("it has the task").local.of(lane).pop(head);
+            let follower = self.next_follower(taker);
+            let queued = self.best_for(worker, &lanes);
+            let (head, source, estimate_ns) = match (follower, queued) {
+                (Some((own, estimate_ns)), other) if other.is_none_or(|(head, _)| own < head) => {
+                    (own, Source::Following, estimate_ns)
                 }
-            }
-            let estimate_ns = estimate_ns.unwrap_or(UNKNOWN_DURATION_NS);
-            self.assign(worker, head, estimate_ns);
+                (_, Some((head, source))) => {
+                    let estimate_ns = self.estimate_ns(head.entry.task);
+                    let entry = self.workers.get(worker.0).expect("a running worker");
+                    if !self.has_room(entry, estimate_ns) {
+                        break;
+                    }
+                    (head, source, estimate_ns.unwrap_or(UNKNOWN_DURATION_NS))
+                }
+                (_, None) => break,
+            };
+            self.give(taker, head, source, estimate_ns);
             given += 1;
             given_ns = given_ns.saturating_add(estimate_ns);
         }
         self.workers.get_mut(worker.0).expect("a running worker").lanes = lanes;
         given
+    }
+
+    /// What a run of this task is reckoned to take, if its class is known.
+    fn estimate_ns(&self, id: TaskId) -> Option<u64> {
+        self.classes[self.tasks[id].class].mean_ns.map(|mean| (mean + RUN_OVERHEAD_NS) as u64)
+    }
+
+    /// The best of what may follow, if there is room for it: the worker will be through with all it has, one after the
+    /// other, within the horizon.
+    fn next_follower(&self, taker: &mut Taker) -> Option<(Head, u64)> {
+        let head = self.best_follower(&mut taker.followers)?;
+        let estimate_ns = self.estimate_ns(head.entry.task)?;
+        let entry = self.workers.get(taker.worker.0).expect("a running worker");
+        let has_room = is_brisk(entry, self.now)
+            && entry.occupancy_ns.saturating_add(estimate_ns) <= self.config.horizon_ns;
+        has_room.then_some((head, estimate_ns))
+    }
+
+    /// Takes a task from where it waits and assigns it.
+    fn give(&mut self, taker: &mut Taker, head: Head, source: Source, estimate_ns: u64) {
+        let id = head.entry.task;
+        match source {
+            Source::Lane(lane) => self.lanes[lane.0 as usize].queue.pop(head),
+            Source::Local(owner, lane) => {
+                self.workers.get_mut(owner.0).expect("it has the task").local.of(lane).pop(head);
+            }
+            Source::Following => taker.followers.pop(head),
+        }
+        self.assign(taker.worker, id, estimate_ns);
+        self.find_follower(id, taker.worker, &mut taker.followers);
     }
 
     /// The lanes a worker serves; the caller puts them back.
@@ -163,6 +211,7 @@ impl Scheduler {
         let queue = match source {
             Source::Lane(lane) => &mut lanes[lane.0 as usize].queue,
             Source::Local(worker, lane) => workers.get_mut(worker.0)?.local.of(lane),
+            Source::Following => return None,
         };
         queue.peek(
             |client| clients.get(client.0).map_or(*served_absent_ns, |entry| entry.served_ns),
@@ -190,18 +239,25 @@ impl Scheduler {
         })
     }
 
-    /// Assigns a task to a worker: a new run of it.
-    fn assign(&mut self, worker: WorkerId, head: Head, estimate_ns: u64) {
-        let id = head.entry.task;
-        self.leave_queue(id);
+    /// Assigns a task to a worker: a new run of it. It is queued, or waits for what the worker was given already.
+    fn assign(&mut self, worker: WorkerId, id: TaskId, estimate_ns: u64) {
+        let estimate = u32::try_from(estimate_ns).unwrap_or(u32::MAX);
+        let state = match self.tasks[id].state {
+            TaskState::Waiting { on } => {
+                self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
+                TaskState::Following { worker, estimate_ns: estimate, on: on as u16 }
+            }
+            _ => {
+                self.leave_queue(id);
+                TaskState::Processing { worker, estimate_ns: estimate, seceded: false }
+            }
+        };
         let served_ns = match self.clients.get_mut(self.tasks[id].owner.0) {
             Some(client) => &mut client.served_ns,
             None => &mut self.served_absent_ns,
         };
         *served_ns = served_ns.saturating_add(estimate_ns);
         self.served_now_ns = *served_ns;
-        let estimate = u32::try_from(estimate_ns).unwrap_or(u32::MAX);
-        let state = TaskState::Processing { worker, estimate_ns: estimate, seceded: false };
         self.set_state(id, state, Cause::Assigned(worker));
         let run = self.tasks.run(id);
         self.occupy_resources(worker, id, run);
@@ -209,7 +265,10 @@ impl Scheduler {
         if entry.assigned == 0 {
             entry.last_answer = self.now;
         }
-        entry.assigned += 1;
+        match state {
+            TaskState::Following { .. } => entry.following += 1,
+            _ => entry.assigned += 1,
+        }
         entry.occupancy_ns += u64::from(estimate);
         entry.given.push_back(run);
         self.send_run(worker, id);
@@ -236,7 +295,7 @@ impl Scheduler {
         let Scheduler { tasks, args, values, workers, names, .. } = self;
         let task = &tasks[id];
         let entry = workers.get_mut(worker.0).expect("a running worker");
-        let in_flight = u64::from(entry.assigned);
+        let in_flight = u64::from(entry.assigned) + u64::from(entry.following);
         let new = NewRun {
             run: tasks.run(id),
             class: task.class,
@@ -310,6 +369,11 @@ fn has_room(worker: &WorkerEntry, estimate_ns: Option<u64>, horizon_ns: u64, now
         return true;
     }
     let Some(estimate_ns) = estimate_ns else { return false };
-    worker.last_answer.plus_ns(SLOW_NS) > now
+    is_brisk(worker, now)
         && worker.occupancy_ns.saturating_add(estimate_ns) <= horizon_ns.saturating_mul(u64::from(threads))
+}
+
+/// What is known of durations seems to hold for what the worker runs now.
+fn is_brisk(worker: &WorkerEntry, now: Tick) -> bool {
+    worker.last_answer.plus_ns(SLOW_NS) > now
 }

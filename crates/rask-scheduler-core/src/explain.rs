@@ -39,6 +39,11 @@ impl Scheduler {
                 let how = if seceded { "long-running on" } else { "assigned to" };
                 format!("{key} is {how} worker {} (run {})", self.address_of(worker.0), task.attempt)
             }
+            TaskState::Following { worker, .. } => format!(
+                "{key} is assigned to worker {} (run {}) and waits there for what it depends on",
+                self.address_of(worker.0),
+                task.attempt
+            ),
             TaskState::Memory { .. } => format!("{key} has finished; its value is in memory"),
             TaskState::Erred(error) => format!("{key} failed: {}", self.errors.get(error)),
         }

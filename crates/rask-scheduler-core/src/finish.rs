@@ -14,7 +14,7 @@ use crate::story::Cause;
 use crate::task::{Kept, TaskState};
 use crate::values::ValueStore;
 use crate::want::Want;
-use crate::worker::GIVEN_TIDY_MIN;
+use crate::worker::{GIVEN_TIDY_MIN, Load};
 
 /// What a worker says of one result.
 #[derive(Clone, Copy)]
@@ -128,11 +128,15 @@ impl Scheduler {
         while let Some(&entry) = self.tasks[id].dependents.get(i) {
             i += 1;
             let Some(dependent) = self.tasks.dependent(entry) else { continue };
-            if let TaskState::Waiting { on } = &mut self.tasks[dependent].state {
-                *on -= 1;
-                if *on == 0 {
-                    self.make_ready(dependent, Cause::DependenciesReady);
+            match &mut self.tasks[dependent].state {
+                TaskState::Waiting { on } => {
+                    *on -= 1;
+                    if *on == 0 {
+                        self.make_ready(dependent, Cause::DependenciesReady);
+                    }
                 }
+                TaskState::Following { .. } => self.follow_one_less(dependent),
+                _ => {}
             }
         }
     }
@@ -217,14 +221,19 @@ impl Scheduler {
     pub(crate) fn close_account(&mut self, worker: WorkerId, run: RunId) -> bool {
         let state = self.tasks.current(run).map(|task| task.state);
         let Some(entry) = self.workers.get_mut(worker.0) else { return false };
-        if let Some(TaskState::Processing { worker: at, estimate_ns, seceded }) = state
-            && at == worker
-        {
-            entry.answered(run, estimate_ns, seceded);
-            return true;
+        match state {
+            Some(TaskState::Processing { worker: at, estimate_ns, seceded }) if at == worker => {
+                entry.answered(run, estimate_ns, Load::of(seceded));
+                return true;
+            }
+            Some(TaskState::Following { worker: at, estimate_ns, .. }) if at == worker => {
+                entry.answered(run, estimate_ns, Load::Following);
+                return true;
+            }
+            _ => {}
         }
-        if let Some(owed) = entry.owed.remove(&run) {
-            entry.answered(run, 0, owed.seceded);
+        if let Some(load) = entry.owed.remove(&run) {
+            entry.answered(run, 0, load);
         }
         false
     }
@@ -274,6 +283,7 @@ impl Scheduler {
 
     /// A task that was processing goes back among those that wait.
     fn run_again(&mut self, id: TaskId, cause: Cause) {
+        self.call_followers_back(id);
         match self.missing_dependencies(id) {
             0 => self.make_ready(id, cause),
             on => {
@@ -296,7 +306,8 @@ impl Scheduler {
 
     /// Runs given back unstarted.
     pub(crate) fn on_retracted(&mut self, worker: WorkerId, runs: &[RunId]) {
-        for &run in runs {
+        // Mostly what follows comes after what it follows, and need not be called back when that is given back.
+        for &run in runs.iter().rev() {
             if self.close_account(worker, run) {
                 self.run_again(run.task, Cause::GivenBack(worker));
             }
@@ -316,20 +327,22 @@ impl Scheduler {
     pub(crate) fn on_seceded(&mut self, worker: WorkerId, run: RunId, away: bool) {
         let is_here = self.tasks.current(run).is_some_and(|task| task.is_processing_on(worker));
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        let (seceded, estimate_ns) = match is_here {
+        let estimate_ns = match is_here {
             true => match &mut self.tasks[run.task].state {
-                TaskState::Processing { estimate_ns, seceded, .. } => (seceded, u64::from(*estimate_ns)),
+                TaskState::Processing { estimate_ns, seceded, .. } if *seceded != away => {
+                    *seceded = away;
+                    u64::from(*estimate_ns)
+                }
                 _ => return,
             },
             false => match entry.owed.get_mut(&run) {
-                Some(owed) => (&mut owed.seceded, 0),
-                None => return,
+                Some(load) if *load == Load::of(!away) => {
+                    *load = Load::of(away);
+                    0
+                }
+                _ => return,
             },
         };
-        if *seceded == away {
-            return;
-        }
-        *seceded = away;
         if away {
             entry.assigned -= 1;
             entry.away += 1;
@@ -352,8 +365,11 @@ impl Scheduler {
             if matches!(state, TaskState::Erred(_) | TaskState::Free) {
                 continue;
             }
-            if state == TaskState::Queued {
-                self.leave_queue(id);
+            match state {
+                TaskState::Queued => self.leave_queue(id),
+                // Only who runs a task can say that it failed; that run has been answered.
+                TaskState::Following { .. } if cause == Cause::DependencyErred => self.take_back(id),
+                _ => {}
             }
             failed.push((id, state.is_active()));
             self.errors.hold(error);
@@ -361,8 +377,9 @@ impl Scheduler {
             self.set_state(id, TaskState::Erred(error), cause);
             self.report_to_all(id);
             for &entry in &self.tasks[id].dependents {
+                let waits = |state| matches!(state, TaskState::Waiting { .. } | TaskState::Following { .. });
                 if let Some(dependent) = self.tasks.dependent(entry)
-                    && matches!(self.tasks[dependent].state, TaskState::Waiting { .. })
+                    && waits(self.tasks[dependent].state)
                 {
                     stack.push((dependent, Cause::DependencyErred));
                 }

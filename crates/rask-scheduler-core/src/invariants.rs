@@ -8,13 +8,14 @@ use rask_types::{ErrorKind, RunId, TaskId, WorkerId};
 use crate::lane::{Entry, LaneId};
 use crate::scheduler::Scheduler;
 use crate::task::{KeySource, Maker, Task, TaskState};
-use crate::worker::WorkerStatus;
+use crate::worker::{Load, WorkerStatus};
 
 /// What tasks say of each worker.
 #[derive(Default)]
 struct Tally {
     processing: u32,
     away: u32,
+    following: u32,
     occupancy_ns: u64,
     replicas: u32,
     nbytes: u64,
@@ -73,6 +74,15 @@ impl Scheduler {
             TaskState::Queued => assert_eq!(missing, 0, "a queued task could run: {}", what()),
             TaskState::Processing { worker, .. } => {
                 assert!(self.workers.get(worker.0).is_some(), "its worker exists: {}", what());
+            }
+            TaskState::Following { worker, on, .. } => {
+                assert!(self.workers.get(worker.0).is_some(), "its worker exists: {}", what());
+                assert!(on > 0, "a follower follows something: {}", what());
+                assert_eq!(missing, u32::from(on), "it follows what is missing: {}", what());
+                let comes = |dep: &TaskId| {
+                    self.tasks[*dep].is_in_memory() || self.tasks[*dep].is_processing_on(worker)
+                };
+                assert!(task.dependencies.iter().all(comes), "its worker makes what is missing: {}", what());
             }
             TaskState::Arriving { worker } => {
                 let exists = self.workers.get(worker.0).is_some_and(|entry| entry.is_here());
@@ -220,6 +230,12 @@ impl Scheduler {
                 tally.occupancy_ns += if seceded { 0 } else { u64::from(estimate_ns) };
                 assert!(given.contains(&(worker.0, self.tasks.run(id))), "{id:?} was given to {worker:?}");
             }
+            if let TaskState::Following { worker, estimate_ns, .. } = task.state {
+                let tally = tallies.entry(worker).or_default();
+                tally.following += 1;
+                tally.occupancy_ns += u64::from(estimate_ns);
+                assert!(given.contains(&(worker.0, self.tasks.run(id))), "{id:?} was given to {worker:?}");
+            }
             for &worker in task.replicas() {
                 let here = self.workers.get(worker.0).is_some_and(|entry| entry.is_here());
                 assert!(here, "{id:?} is kept by workers that are here");
@@ -230,10 +246,12 @@ impl Scheduler {
         }
         for (number, worker) in self.workers.iter() {
             let tally = tallies.remove(&WorkerId(number)).unwrap_or_default();
-            let owed_away = worker.owed.values().filter(|owed| owed.seceded).count() as u32;
-            let owed = worker.owed.len() as u32 - owed_away;
-            assert_eq!(worker.assigned, tally.processing + owed, "worker {number} counts its runs");
-            assert_eq!(worker.away, tally.away + owed_away, "worker {number} counts its seceded runs");
+            let owed = |load: Load| worker.owed.values().filter(|known| **known == load).count() as u32;
+            let in_pool = tally.processing + owed(Load::Pool);
+            assert_eq!(worker.assigned, in_pool, "worker {number} counts its runs");
+            assert_eq!(worker.away, tally.away + owed(Load::Away), "worker {number} counts its seceded runs");
+            let following = tally.following + owed(Load::Following);
+            assert_eq!(worker.following, following, "worker {number} counts those that follow others");
             assert_eq!(worker.occupancy_ns, tally.occupancy_ns, "worker {number} adds up its work");
             assert_eq!(
                 (worker.replicas, worker.nbytes),

@@ -15,6 +15,7 @@
 //! * `class`: interned classes and what is known of their durations. `lane`: the queues.
 //! * `client`, `worker`, `roster`: who is connected and what is to be said to them.
 //! * `ingest`: graphs come in. `ready`: a task could run: which queue? `dispatch`: a worker has room: which task?
+//! * `follow`: a task is assigned together with what it depends on.
 //! * `finish`: answers of workers. `settle`: what nobody needs is given up. `loss`: workers and values that are gone.
 //! * `scatter`, `ops`, `session`, `membership`, `nanny`: the rest of what clients, workers and nannies say.
 //! * `retire`, `restart`: workers are to leave, everything is to begin anew.
@@ -31,6 +32,7 @@ mod errors;
 mod event;
 mod explain;
 mod finish;
+mod follow;
 mod ingest;
 mod invariants;
 mod known;

@@ -28,7 +28,9 @@ impl Scheduler {
         }
         let is_here = |run: &&RunId| self.tasks.current(**run).is_some_and(|t| t.is_processing_on(worker));
         let unfinished: Vec<RunId> = entry.given.iter().filter(is_here).copied().collect();
-        let blamed = blamed(&entry, departure, &unfinished);
+        let is_follower = |run: &RunId| matches!(self.tasks[run.task].state, TaskState::Following { .. });
+        let startable: Vec<RunId> = unfinished.iter().filter(|run| !is_follower(run)).copied().collect();
+        let blamed = blamed(&entry, departure, &unfinished, &startable);
         // Nothing is queued yet: a task's inputs may be among what was lost.
         for run in &unfinished {
             let on = self.missing_dependencies(run.task);
@@ -116,6 +118,7 @@ impl Scheduler {
 
     /// A value is nowhere any more: whoever waits for it waits again, and it is made anew if it can be.
     fn lose_value(&mut self, id: TaskId, worker: WorkerId) {
+        self.call_followers_back(id);
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.tasks[id].kept = None;
         self.set_state(id, TaskState::Released, Cause::WorkerLost(worker));
@@ -192,8 +195,13 @@ impl Scheduler {
 }
 
 /// Which of a worker's unfinished runs may have been its death: those that its nanny saw executing, else those that it
-/// said it was executing, else as many of the oldest as it has threads.
-fn blamed(entry: &WorkerEntry, departure: &Departure<'_>, unfinished: &[RunId]) -> Vec<RunId> {
+/// said it was executing, else as many of the oldest that could be as it has threads.
+fn blamed(
+    entry: &WorkerEntry,
+    departure: &Departure<'_>,
+    unfinished: &[RunId],
+    startable: &[RunId],
+) -> Vec<RunId> {
     let executing = match departure {
         Departure::Orderly => return Vec::new(),
         Departure::Death(Some(exit)) => return exit.executing.clone(),
@@ -201,7 +209,7 @@ fn blamed(entry: &WorkerEntry, departure: &Departure<'_>, unfinished: &[RunId]) 
     };
     let said: Vec<RunId> = unfinished.iter().filter(|run| executing.contains(run)).copied().collect();
     match said.is_empty() {
-        true => unfinished.iter().take(entry.description.nthreads as usize).copied().collect(),
+        true => startable.iter().take(entry.description.nthreads as usize).copied().collect(),
         false => said,
     }
 }

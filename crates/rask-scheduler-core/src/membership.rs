@@ -122,7 +122,7 @@ impl Scheduler {
         if let Some(exit) = nanny.exits.remove(&instance) {
             return self.remove_worker(worker, &Departure::Death(Some(&exit)), reason);
         }
-        if entry.assigned == 0 && entry.away == 0 {
+        if !entry.is_loaded() {
             return self.remove_worker(worker, &Departure::Death(None), reason);
         }
         entry.status = WorkerStatus::AwaitingExitReport { until };

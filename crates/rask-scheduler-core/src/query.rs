@@ -33,7 +33,9 @@ impl Scheduler {
             }
             Query::Processing(words) => {
                 let keys = self.keys_by_worker(|_, task| match task.state {
-                    TaskState::Processing { worker, .. } => smallvec![worker],
+                    TaskState::Processing { worker, .. } | TaskState::Following { worker, .. } => {
+                        smallvec![worker]
+                    }
                     _ => smallvec![],
                 });
                 self.per_worker(words.as_deref(), |id, _| listed(&keys, id))

@@ -67,7 +67,7 @@ impl Scheduler {
         for worker in retiring {
             self.evacuate(worker);
             let entry = self.workers.get(worker.0).expect("just listed");
-            if entry.assigned == 0 && entry.away == 0 && entry.moving.is_empty() {
+            if !entry.is_loaded() && entry.moving.is_empty() {
                 self.close_retired(worker);
             }
         }

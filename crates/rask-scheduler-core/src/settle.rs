@@ -9,7 +9,7 @@ use crate::scheduler::Scheduler;
 use crate::story::Cause;
 use crate::task::{Maker, TaskState};
 use crate::want::Want;
-use crate::worker::Owed;
+use crate::worker::Load;
 
 /// Tasks to look at, mostly few.
 pub(crate) type Queue = SmallVec<[TaskId; 8]>;
@@ -69,10 +69,7 @@ impl Scheduler {
             state if state.is_active() => {
                 match state {
                     TaskState::Queued => self.leave_queue(id),
-                    TaskState::Processing { worker, estimate_ns, seceded } => {
-                        self.take_back(worker, self.tasks.run(id), estimate_ns, seceded);
-                    }
-                    _ => {}
+                    _ => self.take_back(id),
                 }
                 self.set_state(id, TaskState::Released, cause);
                 for i in 0..self.tasks[id].dependencies.len() {
@@ -85,13 +82,21 @@ impl Scheduler {
         }
     }
 
-    /// A worker need not run this any more. It will still answer for it, and counts as busy until then.
-    fn take_back(&mut self, worker: WorkerId, run: RunId, estimate_ns: u32, seceded: bool) {
+    /// If a task is with a worker, that need not run it any more. It will still answer for it, and counts as busy until then.
+    pub(crate) fn take_back(&mut self, id: TaskId) {
+        let (worker, estimate_ns, load) = match self.tasks[id].state {
+            TaskState::Processing { worker, estimate_ns, seceded } => {
+                (worker, estimate_ns, Load::of(seceded))
+            }
+            TaskState::Following { worker, estimate_ns, .. } => (worker, estimate_ns, Load::Following),
+            _ => return,
+        };
+        let run = self.tasks.run(id);
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
-        if !seceded {
+        if load != Load::Away {
             entry.occupancy_ns -= u64::from(estimate_ns);
         }
-        entry.owed.insert(run, Owed { seceded });
+        entry.owed.insert(run, load);
         if entry.is_here() {
             entry.outbox.push_retract(run, true);
         }

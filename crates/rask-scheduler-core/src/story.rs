@@ -14,6 +14,7 @@ pub(crate) enum Cause {
     Finished(WorkerId),
     Raised(WorkerId),
     GivenBack(WorkerId),
+    CalledBack(WorkerId),
     Rescheduled(WorkerId),
     WorkerLost(WorkerId),
     WorkersChanged,
@@ -37,6 +38,7 @@ impl Cause {
             Cause::Finished(_) => "finished",
             Cause::Raised(_) => "raised an exception",
             Cause::GivenBack(_) => "given back unstarted",
+            Cause::CalledBack(_) => "called back: what it depends on is not made there",
             Cause::Rescheduled(_) => "asked to run elsewhere",
             Cause::WorkerLost(_) => "its worker was lost",
             Cause::WorkersChanged => "workers joined or left",
@@ -56,6 +58,7 @@ impl Cause {
             | Cause::Finished(worker)
             | Cause::Raised(worker)
             | Cause::GivenBack(worker)
+            | Cause::CalledBack(worker)
             | Cause::Rescheduled(worker)
             | Cause::WorkerLost(worker) => Some(worker),
             _ => None,

@@ -25,6 +25,8 @@ pub(crate) enum TaskState {
     Arriving { worker: WorkerId },
     /// Assigned to a worker.
     Processing { worker: WorkerId, estimate_ns: u32, seceded: bool },
+    /// Assigned to a worker together with the `on` dependencies that are not in memory yet: the worker makes them first.
+    Following { worker: WorkerId, estimate_ns: u32, on: u16 },
     /// Its value exists: here, on the workers in `replicas`, or both.
     Memory { inline: Option<ValueId> },
     /// It failed, or one it depends on did.
@@ -40,7 +42,7 @@ impl TaskState {
             TaskState::Released => Station::Released,
             TaskState::Waiting { .. } | TaskState::Arriving { .. } => Station::Waiting,
             TaskState::Queued => Station::Queued,
-            TaskState::Processing { .. } => Station::Processing,
+            TaskState::Processing { .. } | TaskState::Following { .. } => Station::Processing,
             TaskState::Memory { .. } => Station::Memory,
             TaskState::Erred(_) => Station::Erred,
         }
@@ -53,7 +55,24 @@ impl TaskState {
 
     /// On its way to a value: it needs its dependencies' values.
     pub(crate) fn is_active(self) -> bool {
-        matches!(self, TaskState::Waiting { .. } | TaskState::Queued | TaskState::Processing { .. })
+        matches!(
+            self,
+            TaskState::Waiting { .. }
+                | TaskState::Queued
+                | TaskState::Processing { .. }
+                | TaskState::Following { .. }
+        )
+    }
+
+    /// It is to run on this worker.
+    #[inline]
+    pub(crate) fn is_assigned_to(self, worker: WorkerId) -> bool {
+        match self {
+            TaskState::Processing { worker: at, .. } | TaskState::Following { worker: at, .. } => {
+                at == worker
+            }
+            _ => false,
+        }
     }
 }
 
@@ -190,7 +209,7 @@ impl Task {
     /// It is to run on this worker.
     #[inline]
     pub(crate) fn is_processing_on(&self, worker: WorkerId) -> bool {
-        matches!(self.state, TaskState::Processing { worker: at, .. } if at == worker)
+        self.state.is_assigned_to(worker)
     }
 }
 

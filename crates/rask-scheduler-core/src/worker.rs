@@ -41,11 +41,21 @@ impl WorkerStatus {
     }
 }
 
-/// A run that was given up and is still to be answered for.
+/// How an unanswered run weighs on its worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Owed {
+pub(crate) enum Load {
+    /// It takes a thread, or will as soon as one is free.
+    Pool,
     /// It left the thread pool.
-    pub(crate) seceded: bool,
+    Away,
+    /// It waits for others that the worker was given with it.
+    Following,
+}
+
+impl Load {
+    pub(crate) fn of(seceded: bool) -> Load {
+        if seceded { Load::Away } else { Load::Pool }
+    }
 }
 
 /// One worker.
@@ -56,10 +66,12 @@ pub(crate) struct WorkerEntry {
     pub(crate) nanny: Option<NannyId>,
     pub(crate) metrics: Metrics,
     pub(crate) last_seen: Tick,
-    /// Runs it was given and has not answered, but for those that seceded.
+    /// Runs it was given and has not answered, but for those counted next.
     pub(crate) assigned: u32,
     /// Runs it was given and has not answered, and that seceded.
     pub(crate) away: u32,
+    /// Runs it was given and has not answered, and that wait for others of them.
+    pub(crate) following: u32,
     /// What those that are still wanted are expected to take together, in nanoseconds.
     pub(crate) occupancy_ns: u64,
     /// Every run given to it, oldest first; those answered or given up are dropped when they reach the front, or when
@@ -69,7 +81,7 @@ pub(crate) struct WorkerEntry {
     pub(crate) given_tidy_at: usize,
     /// Runs it was given that nobody wants any more. With those that are processing here these are all that it has yet
     /// to answer, so that an answer to anything else counts for nothing.
-    pub(crate) owed: HashMap<RunId, Owed>,
+    pub(crate) owed: HashMap<RunId, Load>,
     /// What it has yet to do before it gets tasks.
     pub(crate) preparing: BTreeSet<RequestId>,
     /// What it said it has been executing for a while.
@@ -113,6 +125,7 @@ impl WorkerEntry {
             last_seen: now,
             assigned: 0,
             away: 0,
+            following: 0,
             occupancy_ns: 0,
             given: VecDeque::new(),
             given_tidy_at: GIVEN_TIDY_MIN,
@@ -157,12 +170,19 @@ impl WorkerEntry {
         word == said.address || word == said.name || word == said.host || bare(word) == bare(&said.address)
     }
 
+    /// It has runs to answer for.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.assigned > 0 || self.away > 0 || self.following > 0
+    }
+
     /// It has one run less to answer for.
-    pub(crate) fn answered(&mut self, run: RunId, estimate_ns: u32, seceded: bool) {
-        if seceded {
-            self.away -= 1;
-        } else {
-            self.assigned -= 1;
+    pub(crate) fn answered(&mut self, run: RunId, estimate_ns: u32, load: Load) {
+        match load {
+            Load::Pool => self.assigned -= 1,
+            Load::Away => self.away -= 1,
+            Load::Following => self.following -= 1,
+        }
+        if load != Load::Away {
             self.occupancy_ns -= u64::from(estimate_ns);
         }
         if let Some(occupied) = self.resources_held.remove(&run) {

@@ -40,7 +40,7 @@ impl<V: Clone> WorkerCore<V> {
         if flags & word::WAITING != 0 {
             return None; // What waits cannot have executed.
         }
-        self.runs.remove(run)
+        self.runs.remove(run).map(|flags| flags & word::FLAGS)
     }
 
     fn finish_inline(&mut self, flags: u32, thread: u16, completion: &Completion, value: Bytes) {
@@ -143,7 +143,7 @@ impl<V: Clone> WorkerCore<V> {
     }
 
     /// One waiter less for `value`; the last one ends the quest, unless an answer is under way already.
-    fn stop_wanting(&mut self, value: RunId) {
+    pub(crate) fn stop_wanting(&mut self, value: RunId) {
         let Some(known) = self.values.get_mut(&name(value)) else { return };
         let Some(quest) = known.quest_mut() else { return };
         quest.forget_one();

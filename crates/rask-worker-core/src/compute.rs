@@ -8,8 +8,8 @@ use rask_types::{ClassId, ComputeColumns, DepSource, ErrorKind, Payload, RunId, 
 
 use crate::core::{Stage, WorkerCore, word};
 use crate::effect::Effect;
-use crate::task::{DepValue, ReadyRun, TaskName};
-use crate::waiting::{DepSlot, Waiter, WaitingRun};
+use crate::task::{DepSlot, DepValue, ReadyRun, TaskName};
+use crate::waiting::{Waiter, WaitingRun};
 use crate::wanted::{Fetch, Place, Quest, Value, name};
 
 impl<V: Clone> WorkerCore<V> {
@@ -48,12 +48,13 @@ impl<V: Clone> WorkerCore<V> {
                     self.refuse(run, class, &name);
                     continue;
                 };
-                if !self.runs.insert(run, keep) {
+                if !self.runs.insert(run, keep | (ready.len() as u32) << word::INDEX_SHIFT) {
                     continue; // Said twice; it is answered once.
                 }
                 let order = columns.orders[i];
                 if deps.is_empty() {
-                    ready.push(ReadyRun { run, class, priority, order, name, args, deps: Vec::new() });
+                    let deps = Vec::new();
+                    ready.push(ReadyRun { run, class, priority, order, name, args, deps, followers: 0 });
                 } else {
                     let deps_so_far = Vec::with_capacity(deps.len());
                     let waiting = WaitingRun {
@@ -65,8 +66,9 @@ impl<V: Clone> WorkerCore<V> {
                         args,
                         deps: deps_so_far,
                         unresolved: 0,
+                        along: (0, 0),
                     };
-                    ready.extend(self.gather_deps(waiting, deps, &columns.values));
+                    self.gather_deps(waiting, deps, &columns.values, &mut ready);
                 }
             }
             first += count as usize;
@@ -74,18 +76,24 @@ impl<V: Clone> WorkerCore<V> {
         self.out.ready(ready);
     }
 
-    /// Looks for each dependency. The run, if all are here.
+    /// Looks for each dependency. The run joins the batch if all are here, or are results of runs in it; else it waits.
     fn gather_deps(
         &mut self,
         mut waiting: WaitingRun<V>,
         deps: &[DepSource],
         small: &[Payload],
-    ) -> Option<ReadyRun<V>> {
+        batch: &mut Vec<ReadyRun<V>>,
+    ) {
         let run = waiting.run;
         let index = self.waiting.next_index();
+        let mut along = 0;
         for (position, source) in deps.iter().enumerate() {
             let slot = match source {
                 DepSource::Inline(at) => DepSlot::Here(DepValue::Small(small[*at as usize].clone())),
+                DepSource::Held { run: value, .. } if self.place_in(batch, *value).is_some() => {
+                    along += 1;
+                    DepSlot::Awaited(*value)
+                }
                 DepSource::Held { run: value, nbytes, workers } => {
                     let waiter = Waiter { index, run, position: position as u32 };
                     match self.want(*value, *nbytes, workers, waiter) {
@@ -97,14 +105,20 @@ impl<V: Clone> WorkerCore<V> {
             waiting.unresolved += u32::from(matches!(slot, DepSlot::Awaited(_)));
             waiting.deps.push(slot);
         }
-        if waiting.unresolved == 0 {
-            return Some(waiting.into_ready());
+        if waiting.unresolved == along {
+            return self.join(batch, waiting);
         }
-        let flags = self.runs.get(run).unwrap_or(word::HERE);
+        for (position, source) in deps.iter().enumerate() {
+            if let DepSource::Held { run: value, nbytes, workers } = source
+                && self.place_in(batch, *value).is_some()
+            {
+                self.want(*value, *nbytes, workers, Waiter { index, run, position: position as u32 });
+            }
+        }
+        let flags = self.runs.get(run).unwrap_or(word::HERE) & word::FLAGS;
         self.runs.set(run, flags | word::WAITING | index << word::INDEX_SHIFT);
         let at = self.waiting.runs.insert(waiting);
         debug_assert_eq!(at as u32, index, "the index that waiters were told");
-        None
     }
 
     /// The value if it is here; else `waiter` will be told.

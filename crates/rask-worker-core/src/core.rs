@@ -49,7 +49,8 @@ pub struct Counts {
 pub(crate) mod word {
     /// Always set.
     pub const HERE: u32 = 1;
-    /// It waits; its index among the waiting is in the upper bits.
+    /// It waits; its index among the waiting is in the upper bits. Of others their place in the batch is there in which
+    /// they went to the execution queue.
     pub const WAITING: u32 = 2;
     /// Its result is kept even if it is small.
     pub const KEEP_INLINE: u32 = 4;
@@ -101,6 +102,8 @@ pub struct WorkerCore<V> {
     pub(crate) doomed: Vec<(RunId, Doom)>,
     /// Runs given back by the event at hand.
     pub(crate) given_back: Vec<RunId>,
+    /// Counts the batches of runs that went to the execution queue.
+    pub(crate) batch: u64,
 }
 
 impl<V: Clone> WorkerCore<V> {
@@ -122,6 +125,7 @@ impl<V: Clone> WorkerCore<V> {
             out: Outbox::new(),
             doomed: Vec::new(),
             given_back: Vec::new(),
+            batch: 0,
         }
     }
 

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::core::{WorkerCore, word};
-use crate::waiting::DepSlot;
+use crate::task::DepSlot;
 use crate::wanted::{Place, Quest, Value};
 use rask_types::{RunId, WorkerId};
 

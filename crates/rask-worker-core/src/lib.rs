@@ -14,17 +14,19 @@
 //! here (any more) changes nothing.
 //!
 //! A dependency is awaited from one of two sides: it is a run of this same worker (*local*), or it is *fetched* from a
-//! peer, once for all who want it. What was fetched is kept and reported `Stored` until the scheduler frees it.
+//! peer, once for all who want it. A run that awaits nothing but results of runs which become ready with it is ready,
+//! too: the execution queue hands results on by itself. What was fetched is kept and reported `Stored` until the scheduler frees it.
 //! When a dependency cannot be had, its dependents are given back, and theirs, without recursion.
 //!
 //! * [`event`], [`effect`]: all that goes in and comes out.
 //! * [`task`]: a run that can start, and the values it takes.
 //! * [`run_table`]: runs that are owed an answer.
-//! * `core`: the machine; its handlers lie in `compute`, `answer`, `retract`, `fetch`, `values`.
+//! * `core`: the machine; its handlers lie in `compute`, `batch`, `answer`, `retract`, `fetch`, `values`.
 //! * `waiting`, `peers`, `wanted`, `outbox`: its parts.
 //! * `invariants`: what must hold after every event.
 
 mod answer;
+mod batch;
 mod compute;
 mod core;
 pub mod effect;
@@ -44,4 +46,4 @@ pub use crate::core::{Counts, Limits, WorkerCore};
 pub use effect::Effect;
 pub use event::{Completion, Completions, Event, Product};
 pub use run_table::RunTable;
-pub use task::{DepValue, ReadyRun, TaskName};
+pub use task::{DepSlot, DepValue, ReadyRun, TaskName};

@@ -33,7 +33,16 @@ pub enum DepValue<V> {
     Kept(V),
 }
 
-/// A run whose dependencies are all here.
+/// One dependency of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DepSlot<V> {
+    /// Its value.
+    Here(DepValue<V>),
+    /// The run whose result it will be.
+    Awaited(RunId),
+}
+
+/// A run whose dependencies are all here, or will be as soon as runs end that go into the execution queue with it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReadyRun<V> {
     /// Which.
@@ -48,6 +57,11 @@ pub struct ReadyRun<V> {
     pub name: TaskName,
     /// Its arguments.
     pub args: Payload,
-    /// What `Dep(i)` in the arguments stands for.
-    pub deps: Vec<DepValue<V>>,
+    /// What `Dep(i)` in the arguments stands for. Those awaited are results of runs in the same [`Effect::Ready`]: the
+    /// queue holds the run back until they have ended, and gives it back if one of them comes to nothing.
+    ///
+    /// [`Effect::Ready`]: crate::Effect::Ready
+    pub deps: Vec<DepSlot<V>>,
+    /// How many slots in all await this run's result.
+    pub followers: u32,
 }

@@ -41,14 +41,11 @@ impl<V: Clone> WorkerCore<V> {
         };
         let mut ready = Vec::new();
         for waiter in &quest.waiters {
-            let resolved = self.waiting.resolve(waiter, here.clone());
-            if let Some(run) = &resolved
-                && let Some(flags) = self.runs.get(run.run)
-            {
-                self.runs.set(run.run, flags & word::FLAGS & !word::WAITING);
+            if let Some(run) = self.waiting.resolve(waiter, here.clone()) {
+                self.join(&mut ready, run);
             }
-            ready.extend(resolved);
         }
+        self.bring_along(&mut ready);
         self.out.ready(ready);
     }
 

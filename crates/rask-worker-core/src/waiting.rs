@@ -3,14 +3,7 @@
 use rask_types::{ClassId, Payload, RunId};
 use slab::Slab;
 
-use crate::task::{DepValue, ReadyRun, TaskName};
-
-/// One dependency of a waiting run.
-#[derive(Debug)]
-pub(crate) enum DepSlot<V> {
-    Here(DepValue<V>),
-    Awaited(RunId),
-}
+use crate::task::{DepSlot, DepValue, ReadyRun, TaskName};
 
 /// A run and what it has so far.
 #[derive(Debug)]
@@ -24,26 +17,15 @@ pub(crate) struct WaitingRun<V> {
     pub deps: Vec<DepSlot<V>>,
     /// How many of `deps` are awaited.
     pub unresolved: u32,
+    /// How many of those are results of runs in the batch of this number, which is on its way to the execution queue.
+    pub along: (u64, u32),
 }
 
 impl<V> WaitingRun<V> {
-    /// The run as the execution queue takes it, if nothing is awaited any more.
+    /// The run as the execution queue takes it, if nothing is awaited any more but what goes there with it.
     pub fn into_ready(self) -> ReadyRun<V> {
-        let WaitingRun { run, class, priority, order, name, args, deps, unresolved } = self;
-        debug_assert_eq!(unresolved, 0, "{run:?} is not ready");
-        let here = |slot| match slot {
-            DepSlot::Here(value) => Some(value),
-            DepSlot::Awaited(_) => None,
-        };
-        ReadyRun {
-            run,
-            class,
-            priority,
-            order,
-            name,
-            args,
-            deps: deps.into_iter().filter_map(here).collect(),
-        }
+        let WaitingRun { run, class, priority, order, name, args, deps, .. } = self;
+        ReadyRun { run, class, priority, order, name, args, deps, followers: 0 }
     }
 
     /// Values that this run awaits, once per place where it does.
@@ -85,12 +67,22 @@ impl<V> Waiting<V> {
         self.runs.get(waiter.index as usize).is_some_and(|waiting| waiting.run == waiter.run)
     }
 
-    /// Gives a waiter its value. The run, if that was the last it waited for.
-    pub fn resolve(&mut self, waiter: &Waiter, value: DepValue<V>) -> Option<ReadyRun<V>> {
+    /// What a waiter waits for is made by a run in this batch. The run, which waits no longer, if that is true of all that
+    /// it waits for.
+    pub fn count_along(&mut self, waiter: &Waiter, batch: u64) -> Option<WaitingRun<V>> {
+        let index = waiter.index as usize;
+        let waiting = self.runs.get_mut(index).filter(|waiting| waiting.run == waiter.run)?;
+        let before = if waiting.along.0 == batch { waiting.along.1 } else { 0 };
+        waiting.along = (batch, before + 1);
+        (waiting.along.1 == waiting.unresolved).then(|| self.runs.remove(index))
+    }
+
+    /// Gives a waiter its value. The run, which waits no longer, if that was the last it waited for.
+    pub fn resolve(&mut self, waiter: &Waiter, value: DepValue<V>) -> Option<WaitingRun<V>> {
         let index = waiter.index as usize;
         let waiting = self.runs.get_mut(index).filter(|waiting| waiting.run == waiter.run)?;
         waiting.deps[waiter.position as usize] = DepSlot::Here(value);
         waiting.unresolved -= 1;
-        (waiting.unresolved == 0).then(|| self.runs.remove(index).into_ready())
+        (waiting.unresolved == 0).then(|| self.runs.remove(index))
     }
 }

@@ -264,7 +264,8 @@ fn freeing_does_not_take_a_value_from_runs_that_have_it() {
 #[test]
 fn a_local_dependency_that_fails_is_fetched_if_someone_else_has_it() {
     let mut s = Scenario::new();
-    s.compute(&[(run(9), vec![]), (run(1), vec![held(run(9), &[NEAR])])]);
+    s.compute(&[(run(9), vec![])]);
+    s.compute(&[(run(1), vec![held(run(9), &[NEAR])])]);
     let effects = s.feed(Event::TakenBack { runs: vec![run(9)] });
     assert_eq!(effects, [retracted(&[run(9)]), fetch(NEAR, 1, &[run(9)])]);
     assert_eq!(ready(&s.fetched(NEAR, FIRST, run(9))), [(run(1), vec![DepValue::Kept(9)])]);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rask_types::msg::{FetchFailure, WorkerToScheduler};
 use rask_types::{DepSource, RequestId, RunId, WorkerId};
-use rask_worker_core::{DepValue, Effect, Event, Limits, TaskName};
+use rask_worker_core::{DepSlot, DepValue, Effect, Event, Limits, TaskName};
 use scenario::*;
 
 /// What happens next; numbers choose among what there is at that moment.
@@ -58,6 +58,8 @@ struct World {
     assigned: BTreeMap<RunId, Vec<DepSource>>,
     answered: BTreeMap<RunId, &'static str>,
     queued: Vec<RunId>,
+    /// Those of them that await results of others of them, and which.
+    following: BTreeMap<RunId, BTreeSet<RunId>>,
     executing: Vec<RunId>,
     begun: BTreeSet<RunId>,
     asked: Vec<(WorkerId, RequestId, RunId)>,
@@ -75,6 +77,7 @@ impl World {
             assigned: BTreeMap::new(),
             answered: BTreeMap::new(),
             queued: vec![],
+            following: BTreeMap::new(),
             executing: vec![],
             begun: BTreeSet::new(),
             asked: vec![],
@@ -102,17 +105,22 @@ impl World {
         }
         match effect {
             Effect::Ready(runs) => {
-                for ready in runs {
-                    self.check_deps(&ready);
+                for ready in &runs {
+                    self.check_deps(ready);
                     self.queued.push(ready.run);
                 }
+                self.follow(&runs);
             }
             Effect::TakeBack { runs } => {
-                let taken = self.take_back(|run| runs.contains(run));
+                let mut taken = self.take_back(|run| runs.contains(run));
+                for run in taken.clone() {
+                    taken.extend(self.break_followers(run));
+                }
                 events.push(Event::TakenBack { runs: taken });
             }
             Effect::TakeBackAll => {
                 let runs = self.take_back(|_| true);
+                self.following.clear();
                 events.push(Event::Drained { runs });
             }
             Effect::Fetch { worker, request, values } => {
@@ -133,7 +141,54 @@ impl World {
     fn take_back(&mut self, wanted: impl Fn(&RunId) -> bool) -> Vec<RunId> {
         let (taken, rest) = self.queued.iter().partition(|run| wanted(run));
         self.queued = rest;
+        for run in &taken {
+            self.following.remove(run);
+        }
         taken
+    }
+
+    /// Notes who awaits whose result in a batch of ready runs.
+    fn follow(&mut self, runs: &[rask_worker_core::ReadyRun<u32>]) {
+        let mut followers: BTreeMap<RunId, u32> = BTreeMap::new();
+        for ready in runs {
+            for slot in &ready.deps {
+                let DepSlot::Awaited(leader) = slot else { continue };
+                assert!(self.queued.contains(leader), "{leader:?} goes there with {:?}", ready.run);
+                *followers.entry(*leader).or_default() += 1;
+                self.following.entry(ready.run).or_default().insert(*leader);
+            }
+        }
+        for ready in runs {
+            assert_eq!(followers.remove(&ready.run).unwrap_or(0), ready.followers, "of {:?}", ready.run);
+        }
+        assert!(followers.is_empty(), "who awaits a result comes with its run");
+    }
+
+    /// There will be no result of `run`: who awaits it leaves the queue, and who awaits theirs.
+    fn break_followers(&mut self, run: RunId) -> Vec<RunId> {
+        let mut broken = vec![run];
+        let mut next = 0;
+        while let Some(&leader) = broken.get(next) {
+            next += 1;
+            let followers = self.following.iter().filter(|it| it.1.contains(&leader)).map(|it| *it.0);
+            let followers: Vec<RunId> = followers.collect();
+            for follower in followers {
+                self.following.remove(&follower);
+                self.queued.retain(|queued| *queued != follower);
+                broken.push(follower);
+            }
+        }
+        broken.split_off(1)
+    }
+
+    /// Queued runs that a thread could begin.
+    fn startable(&self) -> Vec<RunId> {
+        self.queued.iter().filter(|run| !self.following.contains_key(run)).copied().collect()
+    }
+
+    fn begin(&mut self, run: RunId) {
+        self.queued.retain(|queued| *queued != run);
+        self.begun.insert(run);
     }
 
     /// A run begins with exactly the values that it named; a value says from which run it is.
@@ -149,21 +204,41 @@ impl World {
         assert_eq!(sources.len(), ready.deps.len());
         for (source, dep) in sources.iter().zip(&ready.deps) {
             match (source, dep) {
-                (DepSource::Held { run, .. }, DepValue::Kept(value)) => assert_eq!(run.task.0, *value),
-                (DepSource::Held { .. }, DepValue::Small(payload)) => assert_eq!(&payload.head[..], b"tiny"),
-                (DepSource::Inline(_), DepValue::Small(payload)) => assert_eq!(&payload.head[..], b"small"),
-                (DepSource::Inline(_), DepValue::Kept(_)) => panic!("{:?}: a small value grew", ready.run),
+                (DepSource::Held { run, .. }, DepSlot::Awaited(leader)) => assert_eq!(run, leader),
+                (DepSource::Held { run, .. }, DepSlot::Here(DepValue::Kept(value))) => {
+                    assert_eq!(run.task.0, *value);
+                }
+                (DepSource::Held { .. }, DepSlot::Here(DepValue::Small(payload))) => {
+                    assert_eq!(&payload.head[..], b"tiny");
+                }
+                (DepSource::Inline(_), DepSlot::Here(DepValue::Small(payload))) => {
+                    assert_eq!(&payload.head[..], b"small");
+                }
+                (DepSource::Inline(_), _) => panic!("{:?}: a small value grew", ready.run),
             }
         }
     }
 
     fn end(&mut self, run: RunId, how: u8) {
+        let broken = match how {
+            0..=5 => {
+                for leaders in self.following.values_mut() {
+                    leaders.remove(&run);
+                }
+                self.following.retain(|_, leaders| !leaders.is_empty());
+                vec![]
+            }
+            _ => self.break_followers(run),
+        };
         self.feed(match how {
             0..=2 => Event::Finished(inline(&[(run, b"tiny")])),
             3..=5 => Event::Finished(kept(run, run.task.0)),
             6 => Event::Failed { run, started_ns: 1, duration_ns: 2, error: failure("x") },
             _ => Event::Rescheduled { run },
         });
+        if !broken.is_empty() {
+            self.feed(Event::TakenBack { runs: broken });
+        }
     }
 
     fn answer(&mut self, which: usize, how: u8) {
@@ -220,9 +295,8 @@ impl World {
                 }
             }
             Step::Begin(which) => {
-                if !self.queued.is_empty() {
-                    let run = self.queued.swap_remove(which % self.queued.len());
-                    self.begun.insert(run);
+                if let Some(run) = of(&self.startable(), which) {
+                    self.begin(run);
                     self.executing.push(run);
                 }
             }
@@ -280,8 +354,8 @@ impl World {
     /// Lets everything come to its end.
     fn settle(&mut self) {
         for _ in 0..10_000 {
-            if let Some(run) = self.queued.pop() {
-                self.begun.insert(run);
+            if let Some(&run) = self.startable().last() {
+                self.begin(run);
                 self.end(run, 0);
             } else if let Some(run) = self.executing.pop() {
                 self.end(run, 3);

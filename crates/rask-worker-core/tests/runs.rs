@@ -3,7 +3,7 @@
 mod scenario;
 
 use rask_types::msg::WorkerToScheduler;
-use rask_types::{ClassId, FinishedColumns, HeldByWorker, Payload, RunId, TypeId};
+use rask_types::{ClassId, FinishedColumns, HeldByWorker, Payload, RequestId, RunId, TypeId};
 use rask_worker_core::{Completions, DepValue, Effect, Event, ReadyRun, TaskName};
 use scenario::*;
 
@@ -57,6 +57,7 @@ fn a_run_without_dependencies_is_ready_at_once() {
         name: TaskName::Token(4),
         args: Payload::from_head(&b"a"[..]),
         deps: vec![],
+        followers: 0,
     };
     assert_eq!(s.compute(&[(run(4), vec![])]), [Effect::Ready(vec![expected])]);
     assert_eq!(s.finish(run(4), b"four"), [finished(&[(run(4), b"four")])]);
@@ -207,11 +208,62 @@ fn one_message_has_its_bounds() {
 }
 
 #[test]
-fn a_chain_waits_here_for_each_link() {
+fn a_chain_goes_into_the_queue_together() {
     let mut s = Scenario::new();
     let chain = [(run(1), vec![]), (run(2), vec![held(run(1), &[])]), (run(3), vec![held(run(2), &[ME])])];
-    assert_eq!(ready(&s.compute(&chain)), [(run(1), vec![])]);
-    assert_eq!(s.core.counts().waiting, 2);
+    let together = [(run(1), 1, vec![]), (run(2), 1, vec![run(1)]), (run(3), 0, vec![run(2)])];
+    assert_eq!(chained(&s.compute(&chain)), together);
+    assert_eq!(s.core.counts().waiting, 0);
+    let all = [(run(1), &b"1"[..]), (run(2), b"2"), (run(3), b"3")];
+    assert_eq!(s.feed(Event::Finished(inline(&all))), [finished(&all)]);
+    assert_eq!(s.core.counts(), Default::default());
+}
+
+#[test]
+fn what_waits_for_a_value_from_elsewhere_takes_its_chain_along() {
+    let mut s = Scenario::new();
+    let runs = [
+        (run(1), vec![held(run(9), &[NEAR])]),
+        (run(2), vec![held(run(1), &[]), held(run(1), &[])]),
+        (run(3), vec![held(run(1), &[]), held(run(2), &[])]),
+        (run(4), vec![held(run(3), &[]), held(run(8), &[NEAR])]),
+    ];
+    assert_eq!(chained(&s.compute(&runs)), []);
+    let effects = s.fetched(NEAR, RequestId(1), run(9));
+    let along = [(run(1), 3, vec![]), (run(2), 1, vec![run(1); 2]), (run(3), 0, vec![run(1), run(2)])];
+    assert_eq!(chained(&effects), along, "the last waits for one more value, and so for the third's answer");
+    assert_eq!(s.core.counts().waiting, 1);
+    s.fetched(NEAR, RequestId(1), run(8));
+    assert_eq!(ready(&s.finish(run(3), b"3")), [(run(4), vec![small(b"3"), DepValue::Kept(8)])]);
+}
+
+#[test]
+fn who_follows_what_came_before_waits_here() {
+    let mut s = Scenario::new();
+    s.compute(&[(run(1), vec![])]);
+    let chain = [(run(2), vec![held(run(1), &[])]), (run(3), vec![held(run(2), &[])])];
+    assert_eq!(chained(&s.compute(&chain)), [], "a thread may have ended it already");
+    let effects = s.finish(run(1), b"1");
+    assert_eq!(chained(&effects), [(run(2), 1, vec![]), (run(3), 0, vec![run(2)])]);
+}
+
+#[test]
+fn who_follows_what_is_answered_and_not_kept_is_given_back() {
+    let mut s = Scenario::new();
+    s.compute(&[(run(1), vec![])]);
+    s.finish(run(1), b"1");
+    let chain = [(run(2), vec![held(run(1), &[])]), (run(3), vec![held(run(2), &[])])];
+    let missing = Effect::Send(WorkerToScheduler::Missing { value: run(1), workers: vec![] });
+    assert_eq!(s.compute(&chain), [missing, retracted(&[run(2), run(3)])]);
+    assert_eq!(s.core.counts(), Default::default());
+}
+
+#[test]
+fn results_are_passed_on_to_those_who_wait_here() {
+    let mut s = Scenario::new();
+    s.compute(&[(run(1), vec![])]);
+    s.compute(&[(run(2), vec![held(run(1), &[])])]);
+    assert_eq!(s.core.counts().waiting, 1);
     let effects = s.finish(run(1), b"one");
     assert_eq!(
         ready(&effects),
@@ -219,6 +271,7 @@ fn a_chain_waits_here_for_each_link() {
         "the small result is passed on, though not kept"
     );
     assert_eq!(s.core.kept(run(1)), None);
+    s.compute(&[(run(3), vec![held(run(2), &[ME])])]);
     let effects = s.finish_kept(run(2), 22);
     assert_eq!(ready(&effects), [(run(3), vec![DepValue::Kept(22)])]);
     assert_eq!(answers(&effects), [(run(2), "finished")]);
@@ -236,7 +289,8 @@ fn a_broken_link_gives_back_the_rest_of_the_chain() {
         let mut core = rask_worker_core::WorkerCore::<u32>::new(Default::default());
         let now = rask_types::Tick::ZERO;
         core.handle(now, Event::ClassDefined { class: CLASS, priority: 0 });
-        core.handle(now, Event::Compute(columns(&chain)));
+        core.handle(now, Event::Compute(columns(&chain[..1])));
+        core.handle(now, Event::Compute(columns(&chain[1..])));
         while core.poll_effect().is_some() {}
         core.handle(
             now,
@@ -258,7 +312,8 @@ fn a_broken_link_gives_back_the_rest_of_the_chain() {
 #[test]
 fn what_waits_is_given_back_at_once() {
     let mut s = Scenario::new();
-    s.compute(&[(run(1), vec![]), (run(2), vec![held(run(1), &[])]), (run(3), vec![held(run(2), &[])])]);
+    s.compute(&[(run(1), vec![])]);
+    s.compute(&[(run(2), vec![held(run(1), &[])]), (run(3), vec![held(run(2), &[])])]);
     assert_eq!(s.retract(&[run(2)]), [retracted(&[run(2), run(3)])], "and what waits for it");
     assert_eq!(s.retract(&[run(2)]), [], "late");
     assert_eq!(s.finish(run(1), b""), [finished(&[(run(1), b"")])]);
@@ -313,12 +368,8 @@ fn two_attempts_of_one_slot_are_two_runs() {
 #[test]
 fn closing_gives_everything_unstarted_back_and_says_goodbye() {
     let mut s = Scenario::new();
-    s.compute(&[
-        (run(1), vec![]),
-        (run(2), vec![]),
-        (run(3), vec![held(run(1), &[])]),
-        (run(4), vec![held(run(9), &[NEAR])]),
-    ]);
+    s.compute(&[(run(1), vec![]), (run(2), vec![])]);
+    s.compute(&[(run(3), vec![held(run(1), &[])]), (run(4), vec![held(run(9), &[NEAR])])]);
     let effects = s.feed(Event::Close { reason: "bye".into() });
     assert_eq!(effects, [Effect::TakeBackAll, retracted(&[run(3), run(4)])]);
     assert_eq!(s.compute(&[(run(5), vec![])]), [retracted(&[run(5)])]);

@@ -167,6 +167,7 @@ impl WorkerDriver {
                     Event::Failed { run, started_ns, duration_ns, error }
                 }
                 Ending::Rescheduled { run } => Event::Rescheduled { run },
+                Ending::GivenBack { runs } => Event::TakenBack { runs },
             };
             self.core.handle(now, event);
         }

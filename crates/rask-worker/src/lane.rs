@@ -32,8 +32,19 @@ struct Buffer {
 
 /// A run that ended without a result.
 pub(crate) enum Ending {
-    Failed { run: RunId, started_ns: u64, duration_ns: u64, error: Box<TaskError> },
-    Rescheduled { run: RunId },
+    Failed {
+        run: RunId,
+        started_ns: u64,
+        duration_ns: u64,
+        error: Box<TaskError>,
+    },
+    Rescheduled {
+        run: RunId,
+    },
+    /// Runs that came out of the queue but will not be executed.
+    GivenBack {
+        runs: Vec<RunId>,
+    },
 }
 
 /// What a lane held.
@@ -55,7 +66,7 @@ impl Lane {
         started_ns: u64,
         duration_ns: u64,
         outcome: RunOutcome<'_>,
-        keep: impl FnOnce(rask_types::LocalObject, u64) -> Kept,
+        keep: impl FnOnce(rask_types::LocalObject, u64) -> Arc<Kept>,
     ) -> bool {
         let ended_ns = started_ns.saturating_add(duration_ns);
         let mut buffer = self.buffer.lock();
@@ -69,7 +80,7 @@ impl Lane {
             }
             RunOutcome::Kept { object, nbytes, type_name } => {
                 let position = buffer.runs.len() as u32;
-                let value = Arc::new(keep(object, nbytes));
+                let value = keep(object, nbytes);
                 buffer.kept.push((position, Product { value, nbytes, type_name }));
                 buffer.complete(run, started_ns, duration_ns);
             }
@@ -83,6 +94,11 @@ impl Lane {
             buffer.since_ns = u64::MAX; // said once
         }
         is_due
+    }
+
+    /// Leaves runs that nobody will execute.
+    pub fn give_back(&self, runs: Vec<RunId>) {
+        self.buffer.lock().endings.push(Ending::GivenBack { runs });
     }
 
     pub fn is_empty(&self) -> bool {

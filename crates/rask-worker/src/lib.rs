@@ -23,7 +23,7 @@
 //! * [`errand`], [`ops`]: other work for the runtime.
 //! * [`page`]: which thread executes what, shared with the nanny.
 //! * [`stop`]: why a worker stopped.
-//! * `pool`, `lane`, `shared`: between the threads.
+//! * `queue`, `pool`, `lane`, `shared`: between the threads.
 //! * `driver`, `peers`, `serve`, `pulse`, `vitals`: on the reactor thread.
 
 pub mod class;
@@ -39,6 +39,7 @@ pub mod page;
 mod peers;
 mod pool;
 mod pulse;
+mod queue;
 mod serve;
 mod shared;
 pub mod stop;
@@ -60,6 +61,9 @@ pub use thread::WorkerThread;
 
 /// A run that a thread is to execute: its class by number (see [`ClassCache`]), name, arguments and dependencies.
 pub type Execution = rask_worker_core::ReadyRun<Arc<Kept>>;
+
+/// One dependency of an execution: it is here when a thread gets the execution.
+pub type DepSlot = rask_worker_core::DepSlot<Arc<Kept>>;
 
 /// The value of one dependency of an execution.
 pub type DepValue = rask_worker_core::DepValue<Arc<Kept>>;

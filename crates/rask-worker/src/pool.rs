@@ -1,148 +1,14 @@
-//! The execution queue, and the seats of the threads that serve it.
-//!
-//! Runs mostly come in the order in which they should start, so the queue is a row of batches that is appended to without
-//! copying, and a heap beside it for those that overtake. A run that is taken back stays where it is as a stone that is
-//! stepped over.
+//! The execution queue for all threads, and the seats of those that serve it.
 //!
 //! `nthreads` seats: a thread without one gets no runs and ends. `secede` gives a seat up, `rejoin` waits for one.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::BTreeSet;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rask_types::RunId;
-use rask_worker_core::RunTable;
 
-use crate::Execution;
-
-const QUEUED: u32 = 1;
-const STONE: u32 = 2;
-
-/// The queue alone.
-#[derive(Default)]
-pub(crate) struct Queue {
-    /// Batches as they came, each in order, and each after the one before. None is empty.
-    row: VecDeque<std::vec::IntoIter<Execution>>,
-    overtaking: BinaryHeap<Overtaking>,
-    /// What is in it, stones included.
-    present: RunTable,
-    stones: usize,
-}
-
-struct Overtaking(Execution);
-
-/// Less runs sooner.
-type Rank = (Reverse<i32>, u64);
-
-fn rank(execution: &Execution) -> Rank {
-    (Reverse(execution.priority), execution.order)
-}
-
-impl Ord for Overtaking {
-    fn cmp(&self, other: &Overtaking) -> Ordering {
-        rank(&other.0).cmp(&rank(&self.0))
-    }
-}
-
-impl PartialOrd for Overtaking {
-    fn partial_cmp(&self, other: &Overtaking) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Overtaking {
-    fn eq(&self, other: &Overtaking) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Overtaking {}
-
-impl Queue {
-    /// How many could start.
-    pub fn len(&self) -> usize {
-        self.present.len() - self.stones
-    }
-
-    pub fn push(&mut self, mut executions: Vec<Execution>) {
-        executions.retain(|execution| self.present.insert(execution.run, QUEUED));
-        if !executions.is_sorted_by_key(rank) {
-            executions.sort_by_key(rank);
-        }
-        let Some(first) = executions.first() else { return };
-        let last = self.row.back().and_then(|batch| batch.as_slice().last());
-        if last.is_none_or(|last| rank(last) <= rank(first)) {
-            self.row.push_back(executions.into_iter());
-        } else {
-            self.overtaking.extend(executions.into_iter().map(Overtaking));
-        }
-    }
-
-    #[inline]
-    pub fn pop(&mut self) -> Option<Execution> {
-        loop {
-            let next = self.pop_any()?;
-            if self.present.remove(next.run) == Some(QUEUED) {
-                return Some(next);
-            }
-            self.stones -= 1;
-        }
-    }
-
-    #[inline]
-    fn pop_any(&mut self) -> Option<Execution> {
-        let Some(batch) = self.row.front_mut() else { return self.overtaking.pop().map(|it| it.0) };
-        if let (Some(first), Some(Overtaking(other))) = (batch.as_slice().first(), self.overtaking.peek())
-            && rank(other) < rank(first)
-        {
-            return self.overtaking.pop().map(|it| it.0);
-        }
-        let next = batch.next();
-        if batch.len() == 0 {
-            self.row.pop_front();
-        }
-        next
-    }
-
-    /// Takes those of `runs` out that are in; which.
-    pub fn take_back(&mut self, runs: &[RunId]) -> Vec<RunId> {
-        let mut taken = Vec::new();
-        for &run in runs {
-            if self.present.get(run) == Some(QUEUED) {
-                self.present.set(run, STONE);
-                self.stones += 1;
-                taken.push(run);
-            }
-        }
-        if self.stones > 64 && self.stones > self.present.len() / 2 {
-            self.sweep();
-        }
-        taken
-    }
-
-    /// Takes everything out.
-    pub fn take_all(&mut self) -> Vec<RunId> {
-        std::iter::from_fn(|| self.pop()).map(|execution| execution.run).collect()
-    }
-
-    fn sweep(&mut self) {
-        let present = &mut self.present;
-        let mut stays = |execution: &Execution| {
-            let stays = present.get(execution.run) == Some(QUEUED);
-            if !stays {
-                present.remove(execution.run);
-            }
-            stays
-        };
-        for batch in &mut self.row {
-            *batch =
-                std::mem::take(batch).filter(|execution| stays(execution)).collect::<Vec<_>>().into_iter();
-        }
-        self.row.retain(|batch| batch.len() > 0);
-        self.overtaking.retain(|it| stays(&it.0));
-        self.stones = 0;
-    }
-}
+use crate::queue::Queue;
+use crate::{DepValue, Execution};
 
 /// Queue and seats, for all threads.
 pub(crate) struct Pool {
@@ -170,6 +36,8 @@ struct State {
 /// What a thread that asks for work gets.
 pub(crate) enum Turn {
     Execute(Execution),
+    /// Nobody will execute these, because an input came to nothing: the thread answers for them, and asks again.
+    GivenBack(Vec<RunId>),
     /// Nothing now.
     Nothing,
     /// Its seat was given to someone else, or the worker stopped: the thread ends.
@@ -219,7 +87,22 @@ impl Pool {
         state.queue.push(executions);
         let wakes = state.idle.min(state.queue.len());
         drop(state);
-        for _ in 0..wakes {
+        self.wake(wakes);
+    }
+
+    /// A run has ended that so many slots await; `None` if it came to nothing. Its own answer is where the reactor finds it.
+    pub fn ended(&self, run: RunId, made: Option<DepValue>, followers: u32, asks_next: bool) {
+        let mut state = self.state.lock();
+        state.queue.end(run, made, followers);
+        let turns = state.queue.len() + usize::from(state.queue.has_given_back());
+        // One of them is for the caller, if it asks for work next.
+        let wakes = state.idle.min(turns.saturating_sub(usize::from(asks_next)));
+        drop(state);
+        self.wake(wakes);
+    }
+
+    fn wake(&self, threads: usize) {
+        for _ in 0..threads {
             self.work.notify_one();
         }
     }
@@ -246,14 +129,14 @@ impl Pool {
     /// What a thread that has a seat does next.
     #[inline]
     pub fn try_next(&self) -> Turn {
-        self.state.lock().turn(&self.seat_freed)
+        self.state.lock().turn(self)
     }
 
     /// As [`Pool::try_next`], but waits rather than return [`Turn::Nothing`].
     pub fn next(&self) -> Turn {
         let mut state = self.state.lock();
         loop {
-            match state.turn(&self.seat_freed) {
+            match state.turn(self) {
                 Turn::Nothing => self.wait_for_work(&mut state),
                 turn => return turn,
             }
@@ -310,16 +193,28 @@ impl State {
     }
 
     #[inline]
-    fn turn(&mut self, seat_freed: &Condvar) -> Turn {
+    fn turn(&mut self, pool: &Pool) -> Turn {
         if self.stopped {
             return Turn::End;
         }
         if self.rejoining > 0 {
             self.seated -= 1;
-            self.give_seat(seat_freed);
+            self.give_seat(&pool.seat_freed);
+            if self.idle > 0 && self.queue.len() > 0 {
+                // This thread may have been counted on to take what became startable last.
+                pool.work.notify_one();
+            }
             return Turn::End;
         }
-        self.queue.pop().map_or(Turn::Nothing, Turn::Execute)
+        if !self.queue.has_given_back()
+            && let Some(execution) = self.queue.pop()
+        {
+            return Turn::Execute(execution);
+        }
+        match self.queue.take_given_back() {
+            runs if runs.is_empty() => Turn::Nothing,
+            runs => Turn::GivenBack(runs),
+        }
     }
 }
 
@@ -340,47 +235,8 @@ mod tests {
             name: TaskName::Token(0),
             args: Payload::default(),
             deps: vec![],
+            followers: 0,
         }
-    }
-
-    fn slots(queue: &mut Queue) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop()).map(|execution| execution.run.task.0).collect()
-    }
-
-    #[test]
-    fn priority_then_order_then_arrival() {
-        let mut queue = Queue::default();
-        queue.push(vec![execution(1, 0, 5), execution(2, 0, 6), execution(3, 0, 5), execution(4, 1, 9)]);
-        queue.push(vec![execution(5, 0, 1), execution(6, -1, 0), execution(7, 1, 8)]);
-        assert_eq!(queue.len(), 7);
-        assert_eq!(slots(&mut queue), [7, 4, 5, 1, 3, 2, 6]);
-        assert_eq!(queue.len(), 0);
-    }
-
-    #[test]
-    fn what_is_taken_back_does_not_come() {
-        let mut queue = Queue::default();
-        queue.push((0..10).map(|i| execution(i, 0, u64::from(10 - i))).collect());
-        let run = |slot| RunId::new(slot, 1);
-        assert_eq!(queue.take_back(&[run(3), run(5), run(77), run(3)]), [run(3), run(5)]);
-        assert_eq!(queue.len(), 8);
-        assert_eq!(queue.pop().map(|e| e.run), Some(run(9)));
-        assert_eq!(queue.take_back(&[run(9)]), [], "it has begun");
-        assert_eq!(slots(&mut queue), [8, 7, 6, 4, 2, 1, 0]);
-        assert!(queue.present.is_empty());
-    }
-
-    #[test]
-    fn stones_are_swept_away() {
-        let mut queue = Queue::default();
-        queue.push((0..500).map(|i| execution(i, 0, u64::from(i))).collect());
-        queue.push((500..1000).map(|i| execution(i, 0, u64::from(i % 7))).collect());
-        let most: Vec<RunId> = (0..900).map(|slot| RunId::new(slot, 1)).collect();
-        assert_eq!(queue.take_back(&most).len(), 900);
-        let in_row: usize = queue.row.iter().map(|batch| batch.len()).sum();
-        assert_eq!(in_row + queue.overtaking.len(), 100);
-        assert_eq!((queue.len(), queue.stones), (100, 0));
-        assert_eq!(queue.take_all().len(), 100);
     }
 
     #[test]

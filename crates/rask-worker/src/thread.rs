@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
-use rask_types::RunId;
+use bytes::Bytes;
+use rask_types::{Payload, RunId};
 
-use crate::Execution;
 use crate::class::ClassCache;
 use crate::handle::WorkerHandle;
 use crate::kept::{Kept, Origin};
@@ -14,6 +14,7 @@ use crate::lane::Lane;
 use crate::outcome::RunOutcome;
 use crate::pool::Turn;
 use crate::shared::{Note, Shared};
+use crate::{DepValue, Execution};
 
 /// A thread of the runtime in the worker's pool. It loops:
 ///
@@ -39,6 +40,8 @@ pub struct WorkerThread {
     dirty: Cell<bool>,
     /// What it executes.
     current: RefCell<Option<Origin>>,
+    /// How many slots in the queue await the result of that.
+    followers: Cell<u32>,
 }
 
 impl WorkerThread {
@@ -53,6 +56,7 @@ impl WorkerThread {
             seated: Cell::new(seated),
             dirty: Cell::new(false),
             current: RefCell::new(None),
+            followers: Cell::new(0),
         }
     }
 
@@ -74,58 +78,80 @@ impl WorkerThread {
     /// The next run, waited for without any lock of the runtime held. `None`: this thread ends, because the worker stopped
     /// or its seat went to another thread.
     pub fn next(&self) -> Option<Execution> {
-        self.flush();
-        if !self.seated.get() {
-            return None;
+        loop {
+            self.flush();
+            if !self.seated.get() {
+                return None;
+            }
+            match self.shared.pool.next() {
+                Turn::Execute(execution) => return Some(self.begin(execution)),
+                Turn::GivenBack(runs) => self.give_back(runs),
+                Turn::Nothing => {}
+                Turn::End => self.seated.set(false),
+            }
         }
-        let turn = self.shared.pool.next();
-        self.take(turn)
     }
 
     /// The next run if there is one at once. `None` may also mean that the thread must end: [`WorkerThread::next`] says.
     #[inline]
     pub fn try_next(&self) -> Option<Execution> {
-        if !self.seated.get() {
-            return None;
+        while self.seated.get() {
+            match self.shared.pool.try_next() {
+                Turn::Execute(execution) => return Some(self.begin(execution)),
+                Turn::GivenBack(runs) => self.give_back(runs),
+                Turn::Nothing => break,
+                Turn::End => self.seated.set(false),
+            }
         }
-        let turn = self.shared.pool.try_next();
-        let next = self.take(turn);
-        if next.is_none() {
-            self.flush();
-        }
-        next
+        self.flush();
+        None
     }
 
     #[inline]
-    fn take(&self, turn: Turn) -> Option<Execution> {
-        match turn {
-            Turn::Execute(execution) => {
-                self.shared.page.begin(self.number, execution.run);
-                self.current.replace(Some((execution.class, execution.name.clone())));
-                Some(execution)
-            }
-            Turn::Nothing => None,
-            Turn::End => {
-                self.seated.set(false);
-                None
-            }
-        }
+    fn begin(&self, execution: Execution) -> Execution {
+        self.followers.set(execution.followers);
+        self.shared.page.begin(self.number, execution.run);
+        self.current.replace(Some((execution.class, execution.name.clone())));
+        execution
     }
 
     /// Says what became of a run that this thread got. Times are Unix time and duration, in nanoseconds.
     #[inline]
     pub fn finish(&self, run: RunId, started_ns: u64, duration_ns: u64, outcome: RunOutcome<'_>) {
+        let followers = self.followers.take();
+        let mut made = match outcome {
+            RunOutcome::Inline(value) if followers > 0 => {
+                Some(DepValue::Small(Payload::from_head(Bytes::copy_from_slice(value))))
+            }
+            _ => None,
+        };
         let keep = |object, nbytes| {
-            Kept::from_object(object, nbytes, self.current.take(), Arc::clone(&self.shared.errands))
+            let errands = Arc::clone(&self.shared.errands);
+            let kept = Arc::new(Kept::from_object(object, nbytes, self.current.take(), errands));
+            if followers > 0 {
+                made = Some(DepValue::Kept(Arc::clone(&kept)));
+            }
+            kept
         };
         let is_due = self.lane.leave(run, started_ns, duration_ns, outcome, keep);
         self.shared.page.end(self.number);
         self.dirty.set(true);
+        if followers > 0 {
+            self.shared.pool.ended(run, made, followers, self.seated.get());
+        }
         if is_due {
             self.flush();
         } else {
             self.shared.wake_unless_watched();
         }
+    }
+
+    /// Runs came out of the queue that nobody will execute.
+    #[cold]
+    fn give_back(&self, runs: Vec<RunId>) {
+        self.lane.give_back(runs);
+        self.dirty.set(true);
+        self.shared.wake_unless_watched();
     }
 
     /// Nothing more to add for now: lets the reactor take what is there.

@@ -171,6 +171,58 @@ fn a_chain_needs_no_second_message() {
 }
 
 #[test]
+fn a_chain_whose_first_link_fails_is_given_back() {
+    let (mut scheduler, _runner, worker) = with_worker(Over::Tcp, 2, &[(1, "fail")]);
+    let links: Vec<_> = (0..100_u32)
+        .map(|slot| {
+            (
+                run(slot),
+                "no",
+                slot.checked_sub(1).map(|before| held(run(before), 1, &[])).into_iter().collect(),
+            )
+        })
+        .collect();
+    scheduler.say(worker, compute(1, &links));
+    let mut answers = scheduler.answers(100);
+    assert_eq!(answers.remove(&run(0)), Some(Answer::Erred("no".into())));
+    assert!(answers.values().all(|answer| *answer == Answer::Retracted), "{answers:?}");
+}
+
+#[test]
+fn the_rest_of_a_chain_can_be_taken_back() {
+    let (mut scheduler, _runner, worker) = with_worker(Over::Tcp, 2, &[(GATE, "big gate")]);
+    let links = [
+        (run(1), "chain", vec![]),
+        (run(2), "chain", vec![held(run(1), 1, &[])]),
+        (run(3), "chain", vec![held(run(2), 1, &[])]),
+    ];
+    scheduler.say(worker, compute(GATE, &links));
+    wait_until_executing(&mut scheduler, 1);
+    scheduler.say(worker, SchedulerToWorker::Retract { runs: vec![run(1), run(2)], discard: true });
+    assert_eq!(scheduler.answers(1), HashMap::from([(run(2), Answer::Retracted)]));
+    open("chain");
+    let answers = scheduler.answers(2);
+    assert_eq!((&answers[&run(1)], &answers[&run(3)]), (&inline(""), &Answer::Retracted));
+}
+
+#[test]
+fn threads_share_many_chains() {
+    let (mut scheduler, _runner, worker) = with_worker(Over::Tcp, 3, &[(1, "concat")]);
+    let (chains, links) = (40_u32, 50_u32);
+    let link = |i: u32| {
+        // Neighbours in the queue are of different chains.
+        let before = i.checked_sub(chains).map(|before| held(run(before), 1, &[]));
+        (run(i), "x", before.into_iter().collect())
+    };
+    let runs: Vec<_> = (0..chains * links).map(link).collect();
+    scheduler.say(worker, compute(1, &runs));
+    let answers = scheduler.answers((chains * links) as usize);
+    for i in 0..chains * links {
+        assert_eq!(answers[&run(i)], inline(&"x".repeat((i / chains + 1) as usize)), "{i}");
+    }
+}
+
+#[test]
 fn a_thread_that_secedes_makes_room_for_another() {
     let (mut scheduler, runner, worker) =
         with_worker(Over::Tcp, 1, &[(1, "secede"), (2, "echo"), (3, "rejoin")]);

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use rask_types::{ErrorKind, Language, TaskError};
-use rask_worker::{ClassSlot, DepValue, Execution, RunOutcome, WorkerHandle, WorkerThread};
+use rask_worker::{ClassSlot, DepSlot, DepValue, Execution, RunOutcome, WorkerHandle, WorkerThread};
 
 use crate::codec::call::invoke;
 use crate::codec::{Encoded, Views, decode_value};
@@ -153,9 +153,12 @@ fn failed<'py>(py: Python<'py>, class: &ClassSlot, execution: &Execution, error:
 }
 
 fn dependencies(py: Python<'_>, execution: &Execution) -> PyResult<Vec<Py<PyAny>>> {
-    let object = |dep: &DepValue| match dep {
-        DepValue::Small(payload) => decode_value(py, payload, &[], Views::Copies).map(Bound::unbind),
-        DepValue::Kept(kept) => kept_object(py, kept).map(Bound::unbind),
+    let object = |slot: &DepSlot| match slot {
+        DepSlot::Here(DepValue::Small(payload)) => {
+            decode_value(py, payload, &[], Views::Copies).map(Bound::unbind)
+        }
+        DepSlot::Here(DepValue::Kept(kept)) => kept_object(py, kept).map(Bound::unbind),
+        DepSlot::Awaited(run) => unreachable!("the queue gave out a run that awaits {run:?}"),
     };
     execution.deps.iter().map(object).collect()
 }

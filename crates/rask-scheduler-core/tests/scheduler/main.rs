@@ -7,6 +7,7 @@ mod world;
 mod cancel;
 mod errors;
 mod fairness;
+mod follow;
 mod graphs;
 mod loss;
 mod ops;

@@ -121,31 +121,34 @@ impl World {
 
     fn step_of_worker(&mut self, worker: u32, what: u8, a: u16, b: u16) {
         match what {
-            0..=6 => {
-                if let Some(run) = self.take_unanswered(worker, b) {
+            0 => {
+                for run in self.take_early(worker, a) {
+                    self.finish(worker, run, b);
+                }
+            }
+            1..=6 => {
+                if let Some(run) = self.take_made(worker, b) {
                     self.finish(worker, run, b);
                 }
             }
             7 => {
-                if let Some(run) = self.take_unanswered(worker, b) {
+                if let Some(run) = self.take_failed(worker, b) {
                     self.fail(worker, run);
                 }
             }
             8 => {
-                if let Some(run) = self.take_unanswered(worker, b) {
+                if let Some(run) = self.take_unstarted(worker, b) {
                     self.say(worker, WorkerToScheduler::Retracted { runs: vec![run] });
                 }
             }
             9 => {
-                if let Some(run) = self.take_unanswered(worker, b) {
+                if let Some(run) = self.take_failed(worker, b) {
                     self.say(worker, WorkerToScheduler::Reschedule { run });
                 }
             }
             10 | 11 => {
                 let model = self.workers.get_mut(&worker).expect("picked");
-                let n = model.unanswered.len();
-                if n > 0 {
-                    let run = model.unanswered[b as usize % n];
+                if let Some(run) = model.pick_startable(b) {
                     let says = match model.seceded.remove(&run) {
                         true => WorkerToScheduler::Rejoined { run },
                         false => {
@@ -172,7 +175,7 @@ impl World {
                 self.say(worker, WorkerToScheduler::Goodbye { reason: "done".into() });
             }
             _ => {
-                let runs = self.workers[&worker].unanswered.clone();
+                let runs = self.workers[&worker].startable();
                 self.say(worker, WorkerToScheduler::Executing { runs });
             }
         }
@@ -207,9 +210,13 @@ impl World {
                 }
             }
             for worker in self.workers.keys().copied().collect::<Vec<_>>() {
-                while let Some(run) = self.take_unanswered(worker, 0) {
+                while let Some(run) = self.take_made(worker, 0) {
                     is_quiet = false;
                     self.finish(worker, run, round % 3);
+                }
+                while let Some(run) = self.take_unstarted(worker, 0) {
+                    is_quiet = false;
+                    self.say(worker, WorkerToScheduler::Retracted { runs: vec![run] });
                 }
                 while self.workers.get(&worker).is_some_and(|model| !model.to_fetch.is_empty()) {
                     is_quiet = false;

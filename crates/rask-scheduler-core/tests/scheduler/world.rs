@@ -39,12 +39,69 @@ pub struct Client {
 pub struct Worker {
     pub instance: Option<u64>,
     pub unanswered: Vec<RunId>,
+    /// Those of them that wait for others of them, and for which.
+    pub following: BTreeMap<RunId, BTreeSet<RunId>>,
+    /// Those of them whose inputs will not come.
+    pub broken: BTreeSet<RunId>,
     pub seceded: BTreeSet<RunId>,
     pub answered: Vec<RunId>,
     pub values: BTreeSet<RunId>,
     pub to_fetch: Vec<RunId>,
     pub ops: Vec<RequestId>,
     pub is_closing: bool,
+}
+
+impl Worker {
+    fn take_in(&mut self, run: RunId, deps: &[DepSource]) {
+        let is_new = !self.unanswered.contains(&run) && !self.answered.contains(&run);
+        assert!(is_new, "{run:?} is given once");
+        let leader = |source: &DepSource| match source {
+            DepSource::Held { run, workers, .. } if workers.is_empty() => Some(*run),
+            _ => None,
+        };
+        let leaders: BTreeSet<RunId> = deps.iter().filter_map(leader).collect();
+        for leader in &leaders {
+            let is_to_come = self.unanswered.contains(leader) && !self.broken.contains(leader);
+            assert!(is_to_come, "{run:?} follows {leader:?}, which is made here");
+        }
+        self.unanswered.push(run);
+        if !leaders.is_empty() {
+            self.following.insert(run, leaders);
+        }
+    }
+
+    /// Runs that could be executing.
+    pub fn startable(&self) -> Vec<RunId> {
+        let can_start = |run: &&RunId| !self.following.contains_key(run) && !self.broken.contains(run);
+        self.unanswered.iter().filter(can_start).copied().collect()
+    }
+
+    pub fn pick_startable(&self, b: u16) -> Option<RunId> {
+        let startable = self.startable();
+        startable.get(b as usize % startable.len().max(1)).copied()
+    }
+
+    fn answer(&mut self, run: RunId) {
+        self.unanswered.retain(|other| *other != run);
+        self.following.remove(&run);
+        self.broken.remove(&run);
+        self.seceded.remove(&run);
+        self.answered.push(run);
+    }
+
+    /// There will be no result of `run` here: what waited for it, and what waited for that, is to be given back.
+    fn break_followers(&mut self, run: RunId) {
+        let mut stack = vec![run];
+        while let Some(leader) = stack.pop() {
+            let broken: Vec<RunId> =
+                self.following.iter().filter(|it| it.1.contains(&leader)).map(|it| *it.0).collect();
+            for run in broken {
+                self.following.remove(&run);
+                self.broken.insert(run);
+                stack.push(run);
+            }
+        }
+    }
 }
 
 pub struct World {
@@ -157,17 +214,17 @@ impl World {
             SchedulerToWorker::Compute(columns) => {
                 for source in &columns.deps {
                     let DepSource::Held { run, workers, .. } = source else { continue };
-                    assert!(!workers.is_empty(), "an input is somewhere");
                     for holder in workers {
                         let model = self.workers.get(&holder.0).expect("a holder is here");
                         assert!(model.values.contains(run), "{holder:?} has {run:?}");
                     }
                 }
                 let model = self.workers.get_mut(&worker).expect("a worker that is spoken to is here");
-                for run in columns.runs {
-                    let is_new = !model.unanswered.contains(&run) && !model.answered.contains(&run);
-                    assert!(is_new, "{run:?} is given once");
-                    model.unanswered.push(run);
+                let mut deps_start = 0;
+                for (run, deps_end) in columns.runs.into_iter().zip(columns.dep_ends) {
+                    let deps = &columns.deps[deps_start..deps_end as usize];
+                    deps_start = deps_end as usize;
+                    model.take_in(run, deps);
                 }
             }
             SchedulerToWorker::Free { values } => {
@@ -352,14 +409,50 @@ impl World {
         self.say(number, WorkerToScheduler::Register(description));
     }
 
-    pub fn take_unanswered(&mut self, worker: u32, b: u16) -> Option<RunId> {
+    /// A run that could be executing, now answered with a result.
+    pub fn take_made(&mut self, worker: u32, b: u16) -> Option<RunId> {
         let model = self.workers.get_mut(&worker)?;
-        if model.unanswered.is_empty() {
-            return None;
+        let run = model.pick_startable(b)?;
+        model.answer(run);
+        for leaders in model.following.values_mut() {
+            leaders.remove(&run);
         }
-        let run = model.unanswered.remove(b as usize % model.unanswered.len());
-        model.seceded.remove(&run);
-        model.answered.push(run);
+        model.following.retain(|_, leaders| !leaders.is_empty());
+        Some(run)
+    }
+
+    /// A run that follows others, and those, all made already; it is heard of first.
+    pub fn take_early(&mut self, worker: u32, b: u16) -> Vec<RunId> {
+        let Some(model) = self.workers.get_mut(&worker) else { return vec![] };
+        let startable = model.startable();
+        let mut early = model.following.iter().filter(|it| it.1.iter().all(|run| startable.contains(run)));
+        let Some((&follower, leaders)) = early.nth(b as usize % 3) else { return vec![] };
+        let runs: Vec<RunId> = std::iter::once(follower).chain(leaders.iter().copied()).collect();
+        for &run in &runs {
+            model.answer(run);
+        }
+        for leaders in model.following.values_mut() {
+            leaders.retain(|run| !runs.contains(run));
+        }
+        model.following.retain(|_, leaders| !leaders.is_empty());
+        runs
+    }
+
+    /// A run that could be executing, now answered without a result.
+    pub fn take_failed(&mut self, worker: u32, b: u16) -> Option<RunId> {
+        let model = self.workers.get_mut(&worker)?;
+        let run = model.pick_startable(b)?;
+        model.answer(run);
+        model.break_followers(run);
+        Some(run)
+    }
+
+    /// Any run, now given back.
+    pub fn take_unstarted(&mut self, worker: u32, b: u16) -> Option<RunId> {
+        let model = self.workers.get_mut(&worker)?;
+        let run = *model.unanswered.get(b as usize % model.unanswered.len().max(1))?;
+        model.answer(run);
+        model.break_followers(run);
         Some(run)
     }
 
@@ -370,7 +463,7 @@ impl World {
         if is_held {
             model.values.insert(run);
         }
-        let mut result: FinishedColumns = columns(vec![run], u64::from(b % 7) * 1_000_000);
+        let mut result: FinishedColumns = columns(vec![run], u64::from(b % 7) * 300_000);
         result.value_ends = vec![0];
         if is_inline {
             result.value_ends = vec![3];
@@ -392,7 +485,7 @@ impl World {
         let Some(model) = self.workers.remove(&worker) else { return };
         let exit = model.instance.map(|instance| WorkerExit {
             instance,
-            executing: model.unanswered.iter().take(b as usize % 3).copied().collect(),
+            executing: model.startable().into_iter().take(b as usize % 3).collect(),
             status: "killed by signal 9 (SIGKILL)".into(),
             restarts: true,
         });

@@ -9,7 +9,9 @@ use rask_types::{
     ArgsColumn, ClassId, ComputeColumns, DepSource, ErrorKind, Payload, RequestId, RunId, TaskError, Tick,
     WorkerId,
 };
-use rask_worker_core::{Completion, Completions, DepValue, Effect, Event, Limits, Product, WorkerCore};
+use rask_worker_core::{
+    Completion, Completions, DepSlot, DepValue, Effect, Event, Limits, Product, ReadyRun, WorkerCore,
+};
 
 pub const ME: WorkerId = WorkerId(1);
 pub const NEAR: WorkerId = WorkerId(2);
@@ -152,10 +154,28 @@ pub fn fetch(worker: WorkerId, request: u32, values: &[RunId]) -> Effect<u32> {
     Effect::Fetch { worker, request: RequestId(request), values: values.to_vec() }
 }
 
-/// The runs of all `Ready` effects, with what each depends on.
+/// The runs of all `Ready` effects, with what each depends on, and which is here.
 pub fn ready(effects: &Effects) -> Vec<(RunId, Vec<DepValue<u32>>)> {
+    let here = |slot: &DepSlot<u32>| match slot {
+        DepSlot::Here(value) => value.clone(),
+        DepSlot::Awaited(run) => panic!("{run:?} is still awaited"),
+    };
+    ready_runs(effects).iter().map(|run| (run.run, run.deps.iter().map(here).collect())).collect()
+}
+
+/// The runs of all `Ready` effects: which, how many slots await its result, and of how many results it waits itself.
+pub fn chained(effects: &Effects) -> Vec<(RunId, u32, Vec<RunId>)> {
+    let awaited = |slot: &DepSlot<u32>| match slot {
+        DepSlot::Here(_) => None,
+        DepSlot::Awaited(run) => Some(*run),
+    };
+    let runs = ready_runs(effects);
+    runs.iter().map(|run| (run.run, run.followers, run.deps.iter().filter_map(awaited).collect())).collect()
+}
+
+fn ready_runs(effects: &Effects) -> Vec<ReadyRun<u32>> {
     let of = |effect: &Effect<u32>| match effect {
-        Effect::Ready(runs) => runs.iter().map(|ready| (ready.run, ready.deps.clone())).collect(),
+        Effect::Ready(runs) => runs.clone(),
         _ => vec![],
     };
     effects.iter().flat_map(of).collect()

@@ -11,7 +11,8 @@ use rask_comm::{Address, Credentials};
 use rask_types::msg::WorkerOp;
 use rask_types::{ErrorKind, INLINE_BYTES_MAX, LocalObject, Payload, TaskError, WorkerId};
 use rask_worker::{
-    DepValue, Errand, Execution, RunOutcome, StopReason, WorkerConfig, WorkerHandle, WorkerThread, start,
+    DepSlot, DepValue, Errand, Execution, RunOutcome, StopReason, WorkerConfig, WorkerHandle, WorkerThread,
+    start,
 };
 
 use super::{Over, SECRET};
@@ -167,11 +168,12 @@ fn call(name: &str, execution: &Execution, thread: &WorkerThread) -> Ended {
 }
 
 /// The object of a dependency, decoded once if it is large.
-fn object_of(dep: &DepValue) -> Arc<Object> {
+fn object_of(dep: &DepSlot) -> Arc<Object> {
     let downcast = |object: &LocalObject| Arc::clone(object).downcast::<Object>().expect("a test's object");
     match dep {
-        DepValue::Small(payload) => Arc::new(payload.head.to_vec()),
-        DepValue::Kept(kept) => match kept.object() {
+        DepSlot::Here(DepValue::Small(payload)) => Arc::new(payload.head.to_vec()),
+        DepSlot::Awaited(run) => panic!("a run began before {run:?} had ended"),
+        DepSlot::Here(DepValue::Kept(kept)) => match kept.object() {
             Some(object) => downcast(object),
             None => {
                 let payload = kept.encoded().expect("it is one or the other");
