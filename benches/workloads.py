@@ -226,13 +226,14 @@ def data(side, n):
         array = made.result()
     check(array.shape == (items,) and array[-1] == 1, "the array has changed on its way to the client")
     figures["gather GB/s"] = gigabytes / timed.seconds
-    array = numpy.ones(items)
+    number = fresh(1).start
+    array = numpy.full(items, float(number))
     with Timed() as timed:
-        scattered = client.scatter(array, workers=[second], hash=False)
+        scattered = client.scatter(array, workers=[second])
         wait(scattered)
     figures["scatter GB/s"] = gigabytes / timed.seconds
     total = client.submit(touch, scattered, pure=False).result()
-    check(total == len(range(0, items, 512)), "the array has changed on its way from the client")
+    check(total == number * len(range(0, items, 512)), "the array has changed on its way from the client")
     return Outcome(4, figures)
 
 

@@ -1,7 +1,7 @@
 //! A local cluster as Python holds it.
 
-use std::io;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -13,8 +13,8 @@ use super::blocking::{blocking, span};
 use super::failure;
 use super::fetch::{decode_fetched, decode_inline};
 use super::session::{Engine, Session};
-use crate::untrack::untrack;
 use crate::delayed::key::{key_from_python, key_to_python};
+use crate::untrack::untrack;
 
 /// A future's place in a session. Dropping it lets go of the value.
 pub struct Hold {
@@ -187,7 +187,8 @@ impl Future {
         state: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Future> {
         let _ = state;
-        let future = Future { hold: OnceLock::new(), known_key: OnceLock::from(Box::new(key_from_python(key)?)) };
+        let future =
+            Future { hold: OnceLock::new(), known_key: OnceLock::from(Box::new(key_from_python(key)?)) };
         if let Some(client) = client {
             let session: Bound<'_, Session> = client.getattr("_session")?.extract()?;
             let adopted = future.adopt(py, &session.get().engine)?;
