@@ -114,7 +114,11 @@ impl Scheduler {
 
     /// The best of what may follow, if there is room for it: the worker will be through with all it has, one after the
     /// other, within the horizon.
+    #[inline]
     fn next_follower(&self, taker: &mut Taker) -> Option<(Head, u64)> {
+        if taker.followers.entries() == 0 {
+            return None;
+        }
         let head = self.best_follower(&mut taker.followers)?;
         let estimate_ns = self.estimate_ns(head.entry.task)?;
         let entry = self.workers.get(taker.worker.0).expect("a running worker");
@@ -124,6 +128,7 @@ impl Scheduler {
     }
 
     /// Takes a task from where it waits and assigns it.
+    #[inline]
     fn give(&mut self, taker: &mut Taker, head: Head, source: Source, estimate_ns: u64) {
         let id = head.entry.task;
         match source {
@@ -134,7 +139,9 @@ impl Scheduler {
             Source::Following => taker.followers.pop(head),
         }
         self.assign(taker.worker, id, estimate_ns);
-        self.find_follower(id, taker.worker, &mut taker.followers);
+        if self.tasks[id].waiters > 0 {
+            self.find_follower(id, taker.worker, &mut taker.followers);
+        }
     }
 
     /// The lanes a worker serves; the caller puts them back.

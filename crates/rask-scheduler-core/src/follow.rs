@@ -65,9 +65,6 @@ impl Scheduler {
 
     /// The follower that comes first.
     pub(crate) fn best_follower(&self, followers: &mut ReadyQueue) -> Option<Head> {
-        if followers.entries() == 0 {
-            return None;
-        }
         followers.peek(
             |client| self.clients.get(client.0).map_or(self.served_absent_ns, |entry| entry.served_ns),
             |entry| {
