@@ -2,9 +2,9 @@
 
     python benches/breakdown.py
 
-A cluster as `compare.py` measures it: the scheduler's process, two workers of one thread, TCP. The sum of a line is
-what a task costs all cores together; the wall time is more than half of it where one thread waits for another.
-The kernel counts a thread's time in hundredths of a second, so each workload runs for some seconds.
+A cluster as `compare.py` measures it: the scheduler's process, two workers of one thread, TCP. The sum of a
+line is what a task costs all cores together; the wall time is more than half of it where one thread waits for
+another. The kernel counts a thread's time in hundredths of a second, so each workload runs for some seconds.
 """
 
 import os

@@ -12,6 +12,7 @@ asked to is an error, not a row.
 """
 
 import argparse
+import compileall
 import json
 import os
 import subprocess
@@ -184,6 +185,8 @@ def main() -> int:
         sys.exit(
             f"no {options.scheduler}: make it with `cargo build --release -p rask-cli`, or run `make bench`"
         )
+    # As in an installed package, which is what the peers are.
+    compileall.compile_dir(ROOT / "python" / "rask", quiet=2)
     foreign = [name for name in side_names if name not in (*OURS, "plain")]
     python = {name: sys.executable if name in OURS else None for name in side_names}
     peers = peers_python(foreign) if foreign else sys.executable
