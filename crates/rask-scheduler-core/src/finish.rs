@@ -124,10 +124,9 @@ impl Scheduler {
     }
 
     fn wake_dependents(&mut self, id: TaskId) {
-        let mut i = 0;
-        while let Some(&entry) = self.tasks[id].dependents.get(i) {
-            i += 1;
-            let Some(dependent) = self.tasks.dependent(entry) else { continue };
+        let mut cursor = self.tasks[id].dependents.begin();
+        while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {
+            cursor = next;
             if let TaskState::Waiting { on } = &mut self.tasks[dependent].state {
                 *on -= 1;
                 if *on == 0 {
@@ -360,13 +359,10 @@ impl Scheduler {
             self.tasks[id].fire_and_forget = false;
             self.set_state(id, TaskState::Erred(error), cause);
             self.report_to_all(id);
-            for &entry in &self.tasks[id].dependents {
-                if let Some(dependent) = self.tasks.dependent(entry)
-                    && matches!(self.tasks[dependent].state, TaskState::Waiting { .. })
-                {
-                    stack.push((dependent, Cause::DependencyErred));
-                }
-            }
+            let waiting =
+                |&dependent: &TaskId| matches!(self.tasks[dependent].state, TaskState::Waiting { .. });
+            let dependents = self.tasks.dependents(id).filter(waiting);
+            stack.extend(dependents.map(|dependent| (dependent, Cause::DependencyErred)));
         }
         // First all let go, then what is not needed is given up: a task must not be forgotten while it still counts as
         // waiting for others.
