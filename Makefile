@@ -5,6 +5,8 @@
 #   make bench   rask and its peers on the same workloads, turn by turn: a table, some 20 minutes on an idle machine
 #   make build   leaves .venv with the release build of the package and the command .venv/bin/rask in it
 #   make lint    formatting and lints, Rust and Python; warnings are errors
+#   make instructions         counts the instructions of the hot paths and checks them against the committed figures
+#   make instructions-update  writes the committed figures anew
 #   make clean   removes what the others made
 #
 # PYTHON=python3.12 chooses the interpreter of .venv when it is made.
@@ -21,7 +23,10 @@ MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(VENV)/bin/matur
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
 	$(shell find crates -type f \( -path '*/src/*' -o -name Cargo.toml \))
 
-.PHONY: build test test-rust test-python demo bench lint lint-rust lint-python clean
+INSTRUCTIONS := $(CARGO) run --release --locked --quiet -p rask-bench --bin instructions --
+INSTRUCTIONS_FIGURES := crates/rask-bench/instructions.txt
+
+.PHONY: build test test-rust test-python demo bench lint lint-rust lint-python instructions instructions-update valgrind clean
 
 build: $(VENV)/.built
 
@@ -53,6 +58,21 @@ lint-rust:
 lint-python: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+instructions: valgrind
+	$(INSTRUCTIONS) check $(INSTRUCTIONS_FIGURES)
+
+instructions-update: valgrind
+	$(INSTRUCTIONS) update $(INSTRUCTIONS_FIGURES)
+
+# Counts instructions. It is no part of Rust or Python, so it comes from the system.
+valgrind:
+	@command -v valgrind >/dev/null || { \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		echo "valgrind is not here: installing it with apt-get"; \
+		$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends valgrind libc6-dbg \
+			|| { echo "valgrind could not be installed; install it by the system's own means and try again" >&2; exit 1; }; \
+	}
 
 clean:
 	$(CARGO) clean

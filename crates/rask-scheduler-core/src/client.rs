@@ -1,5 +1,6 @@
 //! Client sessions: what their numbers mean here, and what is to be said to them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,39 +15,75 @@ const PAGE_BITS: u32 = 10;
 const PAGE_LEN: usize = 1 << PAGE_BITS;
 const NOBODY: u32 = u32::MAX;
 
-/// The tasks behind a client's numbers: pages of slots, dropped when empty. Numbers only grow, so neighbours share a
-/// page and a whole column of them costs few look-ups.
+/// The tasks behind a client's numbers: pages of slots, dropped when empty. Numbers only grow, and come and go in their
+/// order, so neighbours share a page, and mostly it is the one that was used last.
 #[derive(Debug, Default)]
 pub(crate) struct FuturePages {
-    pages: HashMap<u64, Page>,
+    places: HashMap<u64, u32>,
+    pages: Vec<Page>,
+    /// Pages not in use.
+    free: Vec<u32>,
+    /// The page used last: its number and place.
+    last: Cell<(u64, u32)>,
     len: usize,
 }
 
+/// Pages in use have live slots.
 #[derive(Debug)]
 struct Page {
-    slots: Box<[u32; PAGE_LEN]>,
+    number: u64,
+    slots: Box<[u32]>,
     live: u32,
 }
 
 impl FuturePages {
+    /// Where a page lies.
+    #[inline]
+    fn find(&self, number: u64) -> Option<usize> {
+        let (last, place) = self.last.get();
+        if last == number && self.pages.get(place as usize).is_some_and(|page| page.live > 0) {
+            return Some(place as usize);
+        }
+        let place = *self.places.get(&number)?;
+        self.last.set((number, place));
+        Some(place as usize)
+    }
+
+    fn make(&mut self, number: u64) -> usize {
+        let page = Page { number, slots: vec![NOBODY; PAGE_LEN].into(), live: 0 };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.pages[place as usize] = page;
+                place
+            }
+            None => {
+                self.pages.push(page);
+                self.pages.len() as u32 - 1
+            }
+        };
+        self.places.insert(number, place);
+        self.last.set((number, place));
+        place as usize
+    }
+
     /// One of the `n` numbers from `first` on means something.
     pub(crate) fn any_in(&self, first: FutureId, n: u64) -> bool {
         let Some(last) = first.0.checked_add(n.saturating_sub(1)) else { return true };
         let in_page = |number: u64| {
-            let Some(page) = self.pages.get(&number) else { return false };
+            let Some(place) = self.find(number) else { return false };
             let from = first.0.max(number << PAGE_BITS) as usize % PAGE_LEN;
             let to = last.min(number << PAGE_BITS | (PAGE_LEN as u64 - 1)) as usize % PAGE_LEN;
-            page.slots[from..=to].iter().any(|&task| task != NOBODY)
+            self.pages[place].slots[from..=to].iter().any(|&task| task != NOBODY)
         };
         n > 0 && (first.0 >> PAGE_BITS..=last >> PAGE_BITS).any(in_page)
     }
 
     /// Number `future` now means `task`.
+    #[inline]
     pub(crate) fn insert(&mut self, future: FutureId, task: TaskId) {
-        let page = self
-            .pages
-            .entry(future.0 >> PAGE_BITS)
-            .or_insert_with(|| Page { slots: Box::new([NOBODY; PAGE_LEN]), live: 0 });
+        let number = future.0 >> PAGE_BITS;
+        let place = self.find(number).unwrap_or_else(|| self.make(number));
+        let page = &mut self.pages[place];
         let slot = &mut page.slots[future.0 as usize % PAGE_LEN];
         if *slot == NOBODY {
             page.live += 1;
@@ -56,15 +93,19 @@ impl FuturePages {
     }
 
     /// What `future` means.
+    #[inline]
     pub(crate) fn get(&self, future: FutureId) -> Option<TaskId> {
-        let task = self.pages.get(&(future.0 >> PAGE_BITS))?.slots[future.0 as usize % PAGE_LEN];
+        let place = self.find(future.0 >> PAGE_BITS)?;
+        let task = self.pages[place].slots[future.0 as usize % PAGE_LEN];
         (task != NOBODY).then_some(TaskId(task))
     }
 
     /// `future` means nothing any more; returns what it meant.
+    #[inline]
     pub(crate) fn remove(&mut self, future: FutureId) -> Option<TaskId> {
         let number = future.0 >> PAGE_BITS;
-        let page = self.pages.get_mut(&number)?;
+        let place = self.find(number)?;
+        let page = &mut self.pages[place];
         let task = std::mem::replace(&mut page.slots[future.0 as usize % PAGE_LEN], NOBODY);
         if task == NOBODY {
             return None;
@@ -72,7 +113,9 @@ impl FuturePages {
         page.live -= 1;
         self.len -= 1;
         if page.live == 0 {
-            self.pages.remove(&number);
+            page.slots = Box::default();
+            self.places.remove(&number);
+            self.free.push(place as u32);
         }
         Some(TaskId(task))
     }
@@ -84,13 +127,13 @@ impl FuturePages {
 
     /// All of them, ascending.
     pub(crate) fn all(&self) -> Vec<(FutureId, TaskId)> {
-        let mut numbers: Vec<u64> = self.pages.keys().copied().collect();
-        numbers.sort_unstable();
+        let mut pages: Vec<&Page> = self.pages.iter().filter(|page| page.live > 0).collect();
+        pages.sort_unstable_by_key(|page| page.number);
         let mut all = Vec::with_capacity(self.len);
-        for number in numbers {
-            for (i, &task) in self.pages[&number].slots.iter().enumerate() {
+        for page in pages {
+            for (i, &task) in page.slots.iter().enumerate() {
                 if task != NOBODY {
-                    all.push((FutureId(number << PAGE_BITS | i as u64), TaskId(task)));
+                    all.push((FutureId(page.number << PAGE_BITS | i as u64), TaskId(task)));
                 }
             }
         }

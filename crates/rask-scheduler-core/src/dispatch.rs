@@ -307,7 +307,7 @@ impl Scheduler {
             run: tasks.run(id),
             class: task.class,
             order: task.order,
-            token: task.token,
+            token: task.token.get(),
             name: if task.key_source == KeySource::Named { names.get(&id) } else { None },
             head: task.args.map_or(&[][..], |held| args.head(held)),
             buffers: task.args.map_or(&[][..], |held| args.buffers(held)),

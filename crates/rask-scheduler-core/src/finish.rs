@@ -124,10 +124,9 @@ impl Scheduler {
     }
 
     fn wake_dependents(&mut self, id: TaskId) {
-        let mut i = 0;
-        while let Some(&entry) = self.tasks[id].dependents.get(i) {
-            i += 1;
-            let Some(dependent) = self.tasks.dependent(entry) else { continue };
+        let mut cursor = self.tasks[id].dependents.begin();
+        while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {
+            cursor = next;
             match &mut self.tasks[dependent].state {
                 TaskState::Waiting { on } => {
                     *on -= 1;
@@ -376,14 +375,11 @@ impl Scheduler {
             self.tasks[id].fire_and_forget = false;
             self.set_state(id, TaskState::Erred(error), cause);
             self.report_to_all(id);
-            for &entry in &self.tasks[id].dependents {
-                let waits = |state| matches!(state, TaskState::Waiting { .. } | TaskState::Following { .. });
-                if let Some(dependent) = self.tasks.dependent(entry)
-                    && waits(self.tasks[dependent].state)
-                {
-                    stack.push((dependent, Cause::DependencyErred));
-                }
-            }
+            let waits = |&dependent: &TaskId| {
+                matches!(self.tasks[dependent].state, TaskState::Waiting { .. } | TaskState::Following { .. })
+            };
+            let dependents = self.tasks.dependents(id).filter(waits);
+            stack.extend(dependents.map(|dependent| (dependent, Cause::DependencyErred)));
         }
         // First all let go, then what is not needed is given up: a task must not be forgotten while it still counts as
         // waiting for others.

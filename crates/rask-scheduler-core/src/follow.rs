@@ -24,8 +24,7 @@ const NARROW_MAX: usize = 8;
 impl Scheduler {
     /// Puts the first task that may follow `id`, which this worker was just given, among its followers.
     pub(crate) fn find_follower(&self, id: TaskId, worker: WorkerId, followers: &mut ReadyQueue) {
-        let dependents = self.tasks[id].dependents.iter().take(LOOKED_AT_MAX);
-        let mut dependents = dependents.filter_map(|&entry| self.tasks.dependent(entry));
+        let mut dependents = self.tasks.dependents(id).take(LOOKED_AT_MAX);
         let Some(follower) = dependents.find(|&dependent| self.may_follow(dependent, id, worker)) else {
             return;
         };
@@ -92,8 +91,9 @@ impl Scheduler {
     pub(crate) fn call_followers_back(&mut self, id: TaskId) {
         let mut stack: SmallVec<[TaskId; 8]> = smallvec![id];
         while let Some(id) = stack.pop() {
-            for i in 0..self.tasks[id].dependents.len() {
-                let Some(dependent) = self.tasks.dependent(self.tasks[id].dependents[i]) else { continue };
+            let mut cursor = self.tasks[id].dependents.begin();
+            while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {
+                cursor = next;
                 let TaskState::Following { worker, .. } = self.tasks[dependent].state else { continue };
                 self.take_back(dependent);
                 let on = self.missing_dependencies(dependent);

@@ -14,7 +14,8 @@ use crate::scheduler::Scheduler;
 use crate::session::NUMBER_IN_USE;
 use crate::settle::Queue;
 use crate::story::Cause;
-use crate::task::{KeySource, Maker, TaskState};
+use crate::task::{KeySource, Maker, TaskState, Token};
+use crate::task_list::TaskList;
 use crate::want::Want;
 
 /// What all tasks of one run of a chunk share.
@@ -188,7 +189,7 @@ impl Scheduler {
         self.next_order += 1;
         let args = self.args.hold(intake.args, intake.made.len() as u32);
         let task = &mut self.tasks[id];
-        task.token = token;
+        task.token = Token::new(token);
         task.order = order;
         task.rank = rank;
         task.args = Some(args);
@@ -237,9 +238,9 @@ impl Scheduler {
     }
 
     /// The tasks behind the numbers a task depends on; `None` if one means nothing.
-    fn resolve(&self, intake: &Intake, deps: &[FutureId]) -> Option<SmallVec<[TaskId; 4]>> {
+    fn resolve(&self, intake: &Intake, deps: &[FutureId]) -> Option<TaskList> {
         if deps.is_empty() {
-            return Some(SmallVec::new());
+            return Some(TaskList::default());
         }
         let client = self.clients.get(intake.client.0).expect("it speaks");
         let find = |&dep: &FutureId| {
@@ -249,7 +250,7 @@ impl Scheduler {
         };
         // Two numbers of one client may name one task, an equal pure call submitted twice. It then stands here twice, since
         // `Dep(i)` in the arguments counts positions, and is linked and counted twice everywhere.
-        deps.iter().map(find).collect()
+        TaskList::find_all(deps, find)
     }
 
     /// A small literal's argument is its value: it needs no worker.

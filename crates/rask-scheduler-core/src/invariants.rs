@@ -147,6 +147,8 @@ impl Scheduler {
 
     /// Both directions of every link between tasks agree.
     fn check_links(&self) {
+        let listed: usize = self.tasks.iter().map(|(_, task)| task.dependents.len()).sum();
+        assert_eq!(listed, self.tasks.links_in_use(), "every link is in one task's list");
         let mut waiters: HashMap<TaskId, u32> = HashMap::new();
         let mut dependents: HashMap<TaskId, u32> = HashMap::new();
         for (id, task) in self.tasks.iter() {
@@ -161,8 +163,7 @@ impl Scheduler {
             let counted = |counts: &HashMap<TaskId, u32>| counts.get(&id).copied().unwrap_or(0);
             assert_eq!(task.live_dependents, counted(&dependents), "dependents of {id:?}");
             assert_eq!(task.waiters, counted(&waiters), "waiters of {}", self.describe(id, task));
-            let listed =
-                task.dependents.iter().filter(|&&entry| self.tasks.dependent(entry).is_some()).count();
+            let listed = self.tasks.dependents(id).count();
             assert_eq!(listed, task.live_dependents as usize, "dependents of {id:?} are listed");
         }
     }

@@ -3,9 +3,11 @@
 //! has been served least; for one client the order of submission, which within a graph is the order to run in.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
 use rask_types::{ClientId, TaskClass, TaskId};
+
+use crate::blocks::Blocks;
 
 /// A queue of the scheduler.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -51,7 +53,7 @@ pub(crate) struct Entry {
 /// Tasks of one client at one priority: those that came in order, and those that came between.
 #[derive(Debug, Default)]
 struct ClientQueue {
-    ascending: VecDeque<Entry>,
+    ascending: Blocks<Entry>,
     heap: BinaryHeap<Reverse<Entry>>,
 }
 
@@ -64,14 +66,22 @@ impl ClientQueue {
         }
     }
 
+    #[inline]
     fn peek(&self) -> Option<Entry> {
+        if self.heap.is_empty() {
+            return self.ascending.front().copied();
+        }
         match (self.ascending.front(), self.heap.peek()) {
             (Some(&front), Some(&Reverse(top))) => Some(front.min(top)),
             (front, top) => front.copied().or(top.map(|top| top.0)),
         }
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Entry> {
+        if self.heap.is_empty() {
+            return self.ascending.pop_front();
+        }
         let best = self.peek()?;
         if self.ascending.front() == Some(&best) {
             self.ascending.pop_front()

@@ -11,8 +11,8 @@
 //!
 //! Where things are:
 //!
-//! * `task`: a task, its state, the slots. `args`, `values`, `errors`: what tasks refer to.
-//! * `class`: interned classes and what is known of their durations. `lane`: the queues.
+//! * `task`: a task, its state, the slots. `links`, `task_list`: who depends on whom. `args`, `values`, `errors`: what tasks refer to.
+//! * `class`: interned classes and what is known of their durations. `lane`, `blocks`: the queues.
 //! * `client`, `worker`, `roster`: who is connected and what is to be said to them.
 //! * `ingest`: graphs come in. `ready`: a task could run: which queue? `dispatch`: a worker has room: which task?
 //! * `follow`: a task is assigned together with what it depends on.
@@ -24,6 +24,7 @@
 
 mod args;
 mod balance;
+mod blocks;
 mod class;
 mod client;
 mod dispatch;
@@ -37,6 +38,7 @@ mod ingest;
 mod invariants;
 mod known;
 mod lane;
+mod links;
 mod loss;
 mod membership;
 mod nanny;
@@ -52,6 +54,7 @@ mod session;
 mod settle;
 mod story;
 mod task;
+mod task_list;
 mod values;
 mod want;
 mod worker;

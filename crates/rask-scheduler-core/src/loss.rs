@@ -122,9 +122,9 @@ impl Scheduler {
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.tasks[id].kept = None;
         self.set_state(id, TaskState::Released, Cause::WorkerLost(worker));
-        for i in 0..self.tasks[id].dependents.len() {
-            let entry = self.tasks[id].dependents[i];
-            let Some(dependent) = self.tasks.dependent(entry) else { continue };
+        let mut cursor = self.tasks[id].dependents.begin();
+        while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {
+            cursor = next;
             match self.tasks[dependent].state {
                 TaskState::Waiting { on } => self.tasks[dependent].state = TaskState::Waiting { on: on + 1 },
                 TaskState::Queued => {

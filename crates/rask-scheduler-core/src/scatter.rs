@@ -11,7 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::scheduler::Scheduler;
 use crate::session::NUMBER_IN_USE;
 use crate::story::Cause;
-use crate::task::{Kept, KeySource, Maker, TaskState};
+use crate::task::{Kept, KeySource, Maker, TaskState, Token};
 use crate::worker::WorkerStatus;
 
 /// The key of a scattered value, taken apart.
@@ -134,7 +134,7 @@ impl Scheduler {
         let id = self.tasks.create();
         self.by_key.insert(key.id, id);
         let task = &mut self.tasks[id];
-        task.token = key.token;
+        task.token = Token::new(key.token);
         task.order = self.next_order;
         task.rank = self.next_order as u32;
         task.class = class;

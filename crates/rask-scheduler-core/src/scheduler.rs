@@ -20,6 +20,7 @@ use crate::retire::Retirement;
 use crate::roster::Roster;
 use crate::story::{Cause, Story};
 use crate::task::{KeySource, Maker, TaskState, Tasks};
+use crate::task_list::TaskList;
 use crate::values::ValueStore;
 use crate::worker::WorkerEntry;
 
@@ -267,7 +268,7 @@ impl Scheduler {
         match task.key_source {
             KeySource::Named => Key::from_canonical(&self.names[&id]).expect("checked when it came"),
             KeySource::Session | KeySource::Token => {
-                Key::generated(&self.classes[task.class].class.prefix, task.token)
+                Key::generated(&self.classes[task.class].class.prefix, task.token.get())
             }
         }
     }
@@ -286,14 +287,14 @@ impl Scheduler {
             let id = client.futures.get(rask_types::FutureId(token as u64))?;
             let task = &self.tasks[id];
             let is_meant = task.key_source == KeySource::Session
-                && task.token == token
+                && task.token.get() == token
                 && self.classes[task.class].class.prefix == prefix;
             is_meant.then_some(id)
         })
     }
 
     /// Forgets a task that nothing refers to; returns its dependencies.
-    pub(crate) fn remove_task(&mut self, id: TaskId) -> smallvec::SmallVec<[TaskId; 4]> {
+    pub(crate) fn remove_task(&mut self, id: TaskId) -> TaskList {
         self.forget_troubles(id);
         let task = &mut self.tasks[id];
         let dependencies = std::mem::take(&mut task.dependencies);
@@ -304,7 +305,7 @@ impl Scheduler {
         match task.key_source {
             KeySource::Session => {}
             KeySource::Token if is_indexed => {
-                let key = KeyId(task.token ^ self.classes[task.class].prefix_hash);
+                let key = KeyId(task.token.get() ^ self.classes[task.class].prefix_hash);
                 self.by_key.remove(&key);
             }
             KeySource::Token => {}

@@ -144,7 +144,7 @@ impl Scheduler {
         let futures = self.clients.get(client.0).map(|entry| entry.futures.all()).unwrap_or_default();
         for (future, task) in futures {
             // Others may go on holding an impure task: its key no longer says where to find it.
-            let is_own = self.tasks[task].token >> 64 == u128::from(session);
+            let is_own = self.tasks[task].token.get() >> 64 == u128::from(session);
             if is_own && self.tasks[task].wants.by_another_than(client) {
                 self.index_session_key(task);
             }
@@ -168,7 +168,7 @@ impl Scheduler {
         if task.key_source != KeySource::Session {
             return;
         }
-        let key = rask_types::KeyId(task.token ^ self.classes[task.class].prefix_hash);
+        let key = rask_types::KeyId(task.token.get() ^ self.classes[task.class].prefix_hash);
         if task.maker != Maker::Nobody && !self.by_key.contains_key(&key) {
             task.key_source = KeySource::Token;
             self.by_key.insert(key, id);

@@ -51,7 +51,7 @@ impl Scheduler {
                     queue.push(held);
                 }
             }
-            for dependency in self.remove_task(id) {
+            for &dependency in &self.remove_task(id) {
                 self.tasks.unlink(dependency);
                 queue.push(dependency);
             }
@@ -175,13 +175,8 @@ impl Scheduler {
                 continue;
             }
             cancelled.push(id);
-            for &entry in &self.tasks[id].dependents {
-                if let Some(dependent) = self.tasks.dependent(entry)
-                    && self.tasks[dependent].state.is_active()
-                {
-                    stack.push(dependent);
-                }
-            }
+            let is_active = |&dependent: &TaskId| self.tasks[dependent].state.is_active();
+            stack.extend(self.tasks.dependents(id).filter(is_active));
         }
         for &id in &cancelled {
             self.cancel_one(id, client, force, reason);

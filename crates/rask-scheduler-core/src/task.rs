@@ -6,7 +6,9 @@ use smallvec::SmallVec;
 use crate::args::ArgsRef;
 use crate::errors::ErrorId;
 use crate::lane::Entry;
+use crate::links::{Cursor, Dependent, LinkList, Links};
 use crate::story::{NO_STORY, Station};
+use crate::task_list::TaskList;
 use crate::values::ValueId;
 use crate::want::Wanted;
 
@@ -87,14 +89,6 @@ pub(crate) enum KeySource {
     Named,
 }
 
-/// A task that depends on this one. Entries of forgotten tasks stay until the list is tidied; `birth` tells them apart
-/// from whoever has the slot now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Dependent {
-    pub(crate) task: TaskId,
-    pub(crate) birth: u32,
-}
-
 /// Who can make a task's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Maker {
@@ -116,17 +110,36 @@ pub(crate) struct Kept {
     pub(crate) replicas: SmallVec<[WorkerId; 4]>,
 }
 
+/// A generated key's token, in halves: as one number it would align every task to sixteen bytes.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Token {
+    high: u64,
+    low: u64,
+}
+
+impl Token {
+    #[inline]
+    pub(crate) fn new(token: u128) -> Token {
+        Token { high: (token >> 64) as u64, low: token as u64 }
+    }
+
+    #[inline]
+    pub(crate) fn get(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+}
+
 /// One task. There may be millions, so what few of them have lies elsewhere: names, deaths and retries in maps of the
 /// scheduler, values on workers in a box.
 #[derive(Debug)]
 pub(crate) struct Task {
-    pub(crate) token: u128,
+    pub(crate) token: Token,
     /// Place in the order of submission, which within a graph is the order to run in; a task submitted by another takes
     /// that one's place.
     pub(crate) order: u64,
     pub(crate) args: Option<ArgsRef>,
-    pub(crate) dependencies: SmallVec<[TaskId; 4]>,
-    pub(crate) dependents: SmallVec<[Dependent; 2]>,
+    pub(crate) dependencies: TaskList,
+    pub(crate) dependents: LinkList,
     pub(crate) wants: Wanted,
     pub(crate) kept: Option<Box<Kept>>,
     pub(crate) state: TaskState,
@@ -158,11 +171,11 @@ pub(crate) struct Task {
 impl Task {
     fn vacant() -> Task {
         Task {
-            token: 0,
+            token: Token::default(),
             order: 0,
             args: None,
-            dependencies: SmallVec::new(),
-            dependents: SmallVec::new(),
+            dependencies: TaskList::default(),
+            dependents: LinkList::default(),
             wants: Wanted::default(),
             kept: None,
             state: TaskState::Free,
@@ -218,6 +231,7 @@ impl Task {
 pub(crate) struct Tasks {
     slots: Vec<Task>,
     free: Vec<TaskId>,
+    links: Links,
 }
 
 impl std::ops::Index<TaskId> for Tasks {
@@ -291,30 +305,62 @@ impl Tasks {
     }
 
     /// The slot behind a dependent's entry, unless that task is gone.
-    pub(crate) fn dependent(&self, entry: Dependent) -> Option<TaskId> {
-        (self[entry.task].birth == entry.birth && self[entry.task].state != TaskState::Free)
-            .then_some(entry.task)
+    #[inline]
+    fn dependent(&self, entry: Dependent) -> Option<TaskId> {
+        let task = &self[entry.task];
+        (task.birth == entry.birth && task.state != TaskState::Free).then_some(entry.task)
+    }
+
+    /// The tasks that depend on this one, in the order in which they came.
+    pub(crate) fn dependents(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
+        self.links.iter(&self[id].dependents).filter_map(|entry| self.dependent(entry))
+    }
+
+    /// As `dependents`, for whoever changes tasks on the way: the next one from a place in the list on, and the place
+    /// after it. No link may be made or cut meanwhile.
+    #[inline]
+    pub(crate) fn next_dependent(&self, mut cursor: Cursor) -> Option<(TaskId, Cursor)> {
+        while let Some((entry, next)) = self.links.follow(cursor) {
+            if let Some(dependent) = self.dependent(entry) {
+                return Some((dependent, next));
+            }
+            cursor = next;
+        }
+        None
     }
 
     /// Records that `dependent` depends on `dependency`.
+    #[inline]
     pub(crate) fn link(&mut self, dependency: TaskId, dependent: TaskId) {
         let birth = self[dependent].birth;
-        let task = &mut self[dependency];
+        let task = &mut self.slots[dependency.0 as usize];
         task.live_dependents += 1;
-        task.dependents.push(Dependent { task: dependent, birth });
+        self.links.push(&mut task.dependents, Dependent { task: dependent, birth });
     }
 
     /// One dependent of `dependency` is gone: counts it off, and tidies the list once most of it is stale.
+    #[inline]
     pub(crate) fn unlink(&mut self, dependency: TaskId) {
-        let task = &mut self[dependency];
+        let task = &mut self.slots[dependency.0 as usize];
         task.live_dependents -= 1;
         if task.live_dependents == 0 {
-            task.dependents = SmallVec::new();
+            self.links.clear(&mut task.dependents);
         } else if task.dependents.len() > 16 && task.dependents.len() > 2 * task.live_dependents as usize {
-            let entries = std::mem::take(&mut task.dependents);
-            let live = entries.into_iter().filter(|&entry| self.dependent(entry).is_some()).collect();
-            self[dependency].dependents = live;
+            self.tidy_dependents(dependency);
         }
+    }
+
+    fn tidy_dependents(&mut self, id: TaskId) {
+        let entries = self.links.iter(&self[id].dependents);
+        let live: Vec<Dependent> = entries.filter(|&entry| self.dependent(entry).is_some()).collect();
+        let list = &mut self.slots[id.0 as usize].dependents;
+        self.links.clear(list);
+        live.into_iter().for_each(|entry| self.links.push(list, entry));
+    }
+
+    /// Links from tasks to their dependents, those of forgotten dependents included.
+    pub(crate) fn links_in_use(&self) -> usize {
+        self.links.in_use()
     }
 }
 
@@ -323,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_takes_no_more_than_160_bytes() {
-        assert!(size_of::<Task>() <= 160, "{} bytes", size_of::<Task>());
+    fn a_task_takes_no_more_than_136_bytes() {
+        assert!(size_of::<Task>() <= 136, "{} bytes", size_of::<Task>());
     }
 }

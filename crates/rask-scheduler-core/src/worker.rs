@@ -208,8 +208,9 @@ pub(crate) struct WorkerOutbox {
     blob: Vec<u8>,
     /// Small dependency values already in the open columns.
     value_index: HashMap<TaskId, u32>,
-    /// Bytes of those.
-    values_bytes: usize,
+    /// Those values, one after the other, and where each ends.
+    values: Vec<u8>,
+    value_ends: Vec<u32>,
 }
 
 /// One run to append to a worker's columns.
@@ -259,7 +260,7 @@ impl WorkerOutbox {
     /// Begins a run in the columns; its dependencies follow by `push_dep_…`, then `end_run`.
     pub(crate) fn begin_run(&mut self, new: &NewRun<'_>) {
         let full = self.compute.runs.len() == RUNS_MAX
-            || self.blob.len() + self.values_bytes + new.head.len() > BLOB_BYTES_MAX;
+            || self.blob.len() + self.values.len() + new.head.len() > BLOB_BYTES_MAX;
         if !self.compute.is_empty() && (full || self.compute.keep_inline != new.keep_inline) {
             self.close_columns();
         }
@@ -285,12 +286,11 @@ impl WorkerOutbox {
 
     /// A dependency of the run begun last, by value.
     pub(crate) fn push_dep_inline(&mut self, dependency: TaskId, value: &[u8]) {
-        let values = &mut self.compute.values;
-        let values_bytes = &mut self.values_bytes;
+        let WorkerOutbox { values, value_ends, .. } = self;
         let index = *self.value_index.entry(dependency).or_insert_with(|| {
-            *values_bytes += value.len();
-            values.push(Payload::from_head(Bytes::copy_from_slice(value)));
-            values.len() as u32 - 1
+            values.extend_from_slice(value);
+            value_ends.push(values.len() as u32);
+            value_ends.len() as u32 - 1
         });
         self.compute.deps.push(DepSource::Inline(index));
     }
@@ -309,10 +309,24 @@ impl WorkerOutbox {
         if !self.compute.is_empty() {
             let mut compute = std::mem::take(&mut self.compute);
             compute.args = ArgsColumn { blob: std::mem::take(&mut self.blob).into(), ..compute.args };
-            self.value_index.clear();
-            self.values_bytes = 0;
+            if !self.value_ends.is_empty() {
+                compute.values = self.take_values();
+            }
             self.messages.push(SchedulerToWorker::Compute(compute));
         }
+    }
+
+    /// The values that the open columns refer to: parts of one buffer.
+    fn take_values(&mut self) -> Vec<Payload> {
+        self.value_index.clear();
+        let buffer = Bytes::from(std::mem::take(&mut self.values));
+        let mut start = 0;
+        let part = |end: u32| {
+            let value = buffer.slice(start..end as usize);
+            start = end as usize;
+            Payload::from_head(value)
+        };
+        self.value_ends.drain(..).map(part).collect()
     }
 
     /// Everything said since the last call.

@@ -50,7 +50,6 @@ const ALLOWED_WORDS: &[Exception] =
 const ALLOWED_DEPENDENCIES: &[Exception] = &[("rask-wire", "libc", "as above")];
 
 const ALLOWED_VISITS: &[Exception] = &[
-    ("crates/rask-scheduler-core/src/client.rs", "pages", "sorted at once"),
     ("crates/rask-worker-core/src/core.rs", "known", "a sum"),
     ("crates/rask-worker-core/src/run_table.rs", "beside", "for checks of invariants"),
     ("crates/rask-client-core/src/subscribe.rs", "of", "a check of invariants"),
