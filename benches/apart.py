@@ -157,6 +157,7 @@ def listing() -> list[Workload]:
             "first result ms",
             {"graph": start_up, "pool": start_up, "mapper": start_up},
             needs_start=False,
+            warm_n=0,
             only=("rask", "dask", "pool", "processes", "joblib"),
         ),
         Workload(
@@ -167,6 +168,7 @@ def listing() -> list[Workload]:
             {"graph": memory},
             sizes_of={"dask": 20_000, "dask-inf": 20_000},
             repeats_max=1,
+            warm_n=0,
         ),
         Workload(
             "second-client",
@@ -184,5 +186,6 @@ def listing() -> list[Workload]:
             "independent µs",
             {"graph": metg},
             repeats_max=3,
+            warm_n=0,
         ),
     ]

@@ -5,14 +5,15 @@
     make bench
 
 Each side is a process of its own (`side.py`), rask's in the project's environment, the peers' in one of
-theirs, which is made when it is missing. For each workload and size the sides take turns, several times; the
-table shows medians, and how many times rask's figure a peer's is. A side that would need too long for a size
-is left out there, and the table says so. Tasks are counted where they run; a side that ran fewer than it was
-asked to is an error, not a row.
+theirs, which is made when it is missing. For each workload and size the sides take turns, two of several runs
+each, and only the side whose turn it is is up. The table shows medians, and how many times rask's figure a
+peer's is. A side that would need too long for a size is left out there, and the table says so. Tasks are
+counted where they run; a side that ran another number than it was asked for is an error, not a row.
 """
 
 import argparse
 import compileall
+import contextlib
 import json
 import os
 import subprocess
@@ -20,6 +21,8 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from listing import listing
@@ -38,6 +41,8 @@ PEER_SIDES = {
     "threads": ("threads",),
     "dask-threads": ("dask-threads",),
 }
+# Each side is started so often for each size, and has its share of the runs each time.
+TURNS = 2
 # Sides that only lazy workloads can be written for.
 LAZY_SIDES = ("dask-threads",)
 IN_PROCESS = ("rask-threads", "dask-threads", "threads", "plain")
@@ -107,29 +112,60 @@ def fits(workload: Workload, side: str) -> bool:
     )
 
 
-def measure(workload: Workload, sides: list[SideProcess], options) -> list[Row]:
+@dataclass
+class Sides:
+    """The sides that a workload is for. One at a time is up: the others' idle clusters would cost it time."""
+
+    names: list[str]
+    python: dict[str, Path]
+    environment: dict[str, str]
+
+    @contextlib.contextmanager
+    def up(self, name: str, workload: Workload) -> Iterator[SideProcess]:
+        """A side that has run the workload once, if that makes a difference."""
+        side = SideProcess(name, self.python[name], self.environment)
+        try:
+            if workload.warm_n:
+                side.run(workload, workload.warm_n)
+            yield side
+        finally:
+            side.close()
+
+
+def measure(workload: Workload, sides: Sides, options: argparse.Namespace) -> list[Row]:
+    """The workload at each size: the sides take turns of several runs each."""
     rows = []
     slow: dict[str, float] = {}
+    repeats = min(options.repeats, workload.repeats_max or options.repeats)
     for n in options.size or workload.sizes:
-        row = Row(workload, n)
-        for turn in range(min(options.repeats, workload.repeats_max or options.repeats)):
-            for side in sides:
-                cell = row.cells.setdefault(side.name, Cell())
-                own_n = workload.sizes_of.get(side.name, n)
-                if cell.omitted or (turn and cell.seconds > options.seconds):
-                    continue
-                if side.name in slow and slow[side.name] * own_n > options.limit:
-                    cell.omitted = f"over {options.limit:.0f} s"
-                    continue
-                begun = time.monotonic()
-                answer = side.run(workload, own_n)
-                took = time.monotonic() - begun
-                cell.add(answer, took)
-                slow[side.name] = answer.get("figures", {}).get("s", took if took > 1 else 0) / own_n
-                note = answer.get("error") or f"{took:.2f} s"
-                print(f"  {workload.name} {n} {side.name}: {note}", file=sys.stderr, flush=True)
+        row = Row(workload, n, {name: Cell() for name in sides.names})
+        for turn in range(TURNS):
+            runs = len(range(turn, repeats, TURNS))
+            for name, cell in row.cells.items():
+                own_n = workload.sizes_of.get(name, n)
+                if name in slow and slow[name] * own_n > options.limit:
+                    cell.omitted = cell.omitted or f"over {options.limit:.0f} s"
+                if runs and not cell.omitted and cell.seconds <= options.seconds:
+                    with sides.up(name, workload) as side:
+                        slow[name] = take_turn(side, workload, own_n, cell, runs, options.seconds)
         rows.append(row)
     return rows
+
+
+def take_turn(side: SideProcess, workload: Workload, n: int, cell: Cell, runs: int, seconds: float) -> float:
+    """Some runs of one side, until it has had its time. Returns the seconds that one takes, over `n`."""
+    each = 0.0
+    for _ in range(runs):
+        begun = time.monotonic()
+        answer = side.run(workload, n)
+        took = time.monotonic() - begun
+        cell.add(answer, took)
+        each = answer.get("figures", {}).get("s", took) / n
+        note = answer.get("error") or f"{took:.2f} s"
+        print(f"  {workload.name} {n} {side.name}: {note}", file=sys.stderr, flush=True)
+        if cell.omitted or cell.seconds > seconds:
+            break
+    return each
 
 
 def chosen(options) -> tuple[list[str], list[str]]:
@@ -152,15 +188,15 @@ def arguments():
     parser.add_argument(
         "--in-process", action="store_true", help="the in-process engines instead of clusters"
     )
-    parser.add_argument("--repeats", type=int, default=7, help="turns of each side (7)")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each side (7)")
     parser.add_argument(
-        "--seconds", type=float, default=15, help="no more turns for a side that has had this long (15)"
+        "--seconds", type=float, default=15, help="no more runs for a side that has had this long (15)"
     )
     parser.add_argument(
         "--limit",
         type=float,
         default=45,
-        help="leave a side out that would need longer for a turn, in s (45)",
+        help="leave a side out that would need longer for a run, in s (45)",
     )
     parser.add_argument("--scheduler", type=Path, default=ROOT / "target" / "release" / "rask")
     parser.add_argument("--json", type=Path, help="write all figures to this file too")
@@ -188,8 +224,8 @@ def main() -> int:
     # As in an installed package, which is what the peers are.
     compileall.compile_dir(ROOT / "python" / "rask", quiet=2)
     foreign = [name for name in side_names if name not in (*OURS, "plain")]
-    python = {name: sys.executable if name in OURS else None for name in side_names}
-    peers = peers_python(foreign) if foreign else sys.executable
+    peers = peers_python(foreign) if foreign else Path(sys.executable)
+    python = {name: Path(sys.executable) if name in OURS else peers for name in side_names}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         environment = {
@@ -201,12 +237,7 @@ def main() -> int:
         for name in workload_names:
             workload = listing()[name]
             fitting = [side for side in side_names if fits(workload, side)]
-            sides = [SideProcess(side, python[side] or peers, environment) for side in fitting]
-            try:
-                rows += measure(workload, sides, options)
-            finally:
-                for side in sides:
-                    side.close()
+            rows += measure(workload, Sides(fitting, python, environment), options)
     text = report(rows, side_names)
     print(text)
     if options.json:

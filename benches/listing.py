@@ -80,6 +80,7 @@ def listing() -> dict[str, Workload]:
             (16_384,),
             "µs/task",
             {"graph": workloads.tree, "plain": workloads.tree_plain},
+            warm_n=64,
             lazy_only=True,
         ),
         Workload(
@@ -88,6 +89,7 @@ def listing() -> dict[str, Workload]:
             (34,),
             "µs/task",
             {"graph": workloads.matmul},
+            warm_n=4,
             lazy_only=True,
         ),
         Workload(
@@ -111,6 +113,7 @@ def listing() -> dict[str, Workload]:
             (100,),
             "worker→worker GB/s",
             {"graph": workloads.data, "pool": workloads.data_pool},
+            warm_n=100,
         ),
     ]
     return {workload.name: workload for workload in [*everything, *apart.listing()]}

@@ -51,7 +51,9 @@ def per_task(timed: Timed, executions: int) -> Outcome:
 
 @dataclass
 class Workload:
-    """`families`: what runs it on which family of sides. `figure`: the one that is compared."""
+    """`families`: what runs it on which family of sides. `figure`: what is compared. `sizes_of`: other
+    sizes of some sides. `warm_n`: the size of a first run that is not measured, or 0.
+    """
 
     name: str
     title: str
@@ -63,3 +65,4 @@ class Workload:
     only: tuple[str, ...] | None = None
     sizes_of: dict[str, int] = field(default_factory=dict)
     repeats_max: int | None = None
+    warm_n: int = 100

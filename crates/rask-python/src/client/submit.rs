@@ -148,7 +148,7 @@ impl Session {
             builder: None,
             deps: CallDeps::new(&self.engine),
             tokens: HashSet::new(),
-            pending: Vec::new(),
+            pending: Pending { engine: &self.engine, ids: Vec::new() },
             shared: shared.as_ref(),
             kwargs,
             largest: 0,
@@ -186,6 +186,19 @@ fn item<'py>(column: &Bound<'py, PyAny>, row: usize) -> PyResult<Bound<'py, PyAn
     }
 }
 
+/// Futures of a map that nobody was given yet. If it fails on the way, they are let go.
+struct Pending<'a> {
+    engine: &'a Engine,
+    ids: Vec<FutureId>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        // Those of a chunk that was not sent are not held yet; letting go of them does nothing.
+        self.ids.drain(..).for_each(|id| self.engine.client.release(id));
+    }
+}
+
 /// A map under way.
 struct Map<'a, 'py> {
     session: &'a Session,
@@ -195,7 +208,7 @@ struct Map<'a, 'py> {
     /// Tokens in the open chunk.
     tokens: HashSet<u128>,
     /// Futures of the open chunk, and those between them that exist already.
-    pending: Vec<FutureId>,
+    pending: Pending<'a>,
     /// The keyword arguments that are sent, large ones replaced by futures.
     shared: Option<&'a Bound<'py, PyDict>>,
     /// The keyword arguments as given, which make the key.
@@ -226,7 +239,7 @@ impl<'py> Map<'_, 'py> {
         }
         let key = match named {
             Named::Known(id) => {
-                self.pending.push(id);
+                self.pending.ids.push(id);
                 return Ok(());
             }
             Named::New(key) => key,
@@ -252,7 +265,7 @@ impl<'py> Map<'_, 'py> {
             parent: parent(),
         };
         let id = engine.client.submit_task(task).map_err(|error| failure::of_call(py, error))?;
-        self.pending.push(id);
+        self.pending.ids.push(id);
         Ok(())
     }
 
@@ -276,7 +289,7 @@ impl<'py> Map<'_, 'py> {
         builder.args().extend_from_slice(&encoded.head);
         let pushed = builder.push(self.prepared.class, key, &self.deps.deps, true);
         let id = pushed.map_err(|full| PyTypeError::new_err(full.to_string()))?;
-        self.pending.push(id);
+        self.pending.ids.push(id);
         if builder.is_due() || builder.len() as u64 == CHUNK_TASKS {
             self.flush(py, futures)?;
         }
@@ -294,7 +307,7 @@ impl<'py> Map<'_, 'py> {
             let chunk = builder.finish(graph, true, parent());
             engine.client.submit(chunk).map_err(|error| failure::of_call(py, error))?;
         }
-        for id in self.pending.drain(..) {
+        for id in self.pending.ids.drain(..) {
             futures.append(Future::held(py, engine, id)?)?;
         }
         Ok(())
