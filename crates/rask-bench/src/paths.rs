@@ -37,26 +37,39 @@ fn worker_core(shape: Shape, n: usize) -> usize {
     let mut core: WorkerCore<u32> = WorkerCore::new(Limits::default());
     core.handle(Tick::ZERO, Event::Welcomed { me: WorkerId(0) });
     core.handle(Tick::ZERO, Event::ClassDefined { class: ClassId(0), priority: 0 });
-    for columns in stage::overhear(shape, n).computes {
-        let ready = counted(|| {
-            core.handle(Tick::ZERO, Event::Compute(columns));
-            let mut ready = Vec::new();
-            while let Some(effect) = core.poll_effect() {
-                let Effect::Ready(runs) = effect else {
-                    panic!("inputs that are at hand are not fetched: {effect:?}")
-                };
-                ready.extend(runs);
-            }
-            ready
+    let mut answered = 0;
+    for turn in stage::overhear(shape, n).computes {
+        let mut ready = counted(|| {
+            turn.into_iter().for_each(|columns| core.handle(Tick::ZERO, Event::Compute(columns)));
+            ready(&mut core)
         });
-        let completions = completions(&ready);
-        counted(|| {
-            core.handle(Tick::ZERO, Event::Finished(completions));
-            while core.poll_effect().is_some() {}
-            drop(ready);
-        });
+        // What waited for these is ready next.
+        while !ready.is_empty() {
+            answered += ready.len();
+            let completions = completions(&ready);
+            ready = counted(|| {
+                drop(ready);
+                core.handle(Tick::ZERO, Event::Finished(completions));
+                self::ready(&mut core)
+            });
+        }
     }
-    shape.tasks(n)
+    assert_eq!(answered, shape.tasks(n), "every run was ready once");
+    answered
+}
+
+fn ready(core: &mut WorkerCore<u32>) -> Vec<ReadyRun<u32>> {
+    let mut ready = Vec::new();
+    while let Some(effect) = core.poll_effect() {
+        match effect {
+            Effect::Ready(runs) => ready.extend(runs),
+            Effect::Send(WorkerToScheduler::Missing { .. }) => {
+                panic!("inputs that are at hand are not missing")
+            }
+            _ => {}
+        }
+    }
+    ready
 }
 
 fn completions(ready: &[ReadyRun<u32>]) -> Completions<u32> {
@@ -120,7 +133,7 @@ fn graphs(shape: Shape, n: usize, _: Conversation) -> Vec<Message> {
 }
 
 fn computes(_: Shape, _: usize, said: Conversation) -> Vec<Message> {
-    said.computes.into_iter().map(|compute| SchedulerToWorker::Compute(compute).into()).collect()
+    said.computes.into_iter().flatten().map(|compute| SchedulerToWorker::Compute(compute).into()).collect()
 }
 
 fn answers(_: Shape, _: usize, said: Conversation) -> Vec<Message> {

@@ -37,8 +37,8 @@ pub struct Occupied {
 /// What is said around a scheduler while a graph is computed.
 #[derive(Default, Debug)]
 pub struct Conversation {
-    /// By the scheduler to a worker.
-    pub computes: Vec<ComputeColumns>,
+    /// By the scheduler to a worker, turn by turn.
+    pub computes: Vec<Vec<ComputeColumns>>,
     /// By workers.
     pub finished: Vec<FinishedColumns>,
     /// By the scheduler to the client.
@@ -96,13 +96,16 @@ impl Stage {
     /// One turn of the driver's loop: collects the runs that workers are given.
     fn drain(&mut self, meter: &mut impl Meter) {
         let Stage { scheduler, runs, record, .. } = self;
+        if let Some(record) = record {
+            record.computes.push(Vec::new());
+        }
         meter.measure(Phase::Dispatch, || {
             while let Some(effect) = scheduler.poll_effect() {
                 match (effect, &mut *record) {
                     (Effect::ToWorker(worker, SchedulerToWorker::Compute(compute)), record) => {
                         runs[worker.0 as usize].extend_from_slice(&compute.runs);
-                        if let Some(record) = record {
-                            record.computes.push(compute);
+                        if let Some(turn) = record.as_mut().and_then(|record| record.computes.last_mut()) {
+                            turn.push(compute);
                         }
                     }
                     (Effect::ToClient(_, message), Some(record)) => record.to_client.push(message),
