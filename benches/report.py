@@ -77,7 +77,7 @@ def machine() -> str:
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     processor = models[0] if models else platform.processor()
     return (
-        f"{date.today()}, {len(models)} cores of {processor}, Linux {platform.release()}, "
+        f"{date.today()}, {len(models)} cores of {processor}, Linux {platform.release().partition('-')[0]}, "
         f"CPython {platform.python_version()}, rask at {git.stdout.strip() or 'no commit'}"
     )
 
