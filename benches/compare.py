@@ -28,6 +28,7 @@ from pathlib import Path
 from listing import listing
 from measure import Workload
 from report import Cell, Row, report
+from sides import SIDES
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -102,8 +103,6 @@ def peers_python(names: list[str]) -> Path:
 
 
 def fits(workload: Workload, side: str) -> bool:
-    from sides import SIDES
-
     family = SIDES[side]().family
     return (
         family in workload.families
@@ -234,8 +233,8 @@ def main() -> int:
         }
         if any(name.startswith("words") for name in workload_names):
             environment["RASK_BENCH_DOCUMENTS"] = str(words_file(folder))
-        for name in workload_names:
-            workload = listing()[name]
+        workloads = listing()
+        for workload in map(workloads.get, workload_names):
             fitting = [side for side in side_names if fits(workload, side)]
             rows += measure(workload, Sides(fitting, python, environment), options)
     text = report(rows, side_names)

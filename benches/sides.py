@@ -67,10 +67,6 @@ class GraphSide(Side):
     def worker_pids(self) -> list[int]:
         return list(self.client.run(os.getpid).values())
 
-    def connect(self):
-        """One more client of the same cluster, in another process as well: see `address`."""
-        return self.distributed.Client(self.address)
-
     def close(self):
         if self.client is not None:
             self.client.close()
@@ -82,10 +78,22 @@ class GraphSide(Side):
         self._stack.callback(_end, process)
         return process
 
-    def _folder(self) -> Path:
-        return Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+    def _start_processes(self, scheduler: str, worker: str, *worker_options: str, **settings: str) -> Path:
+        """Scheduler and workers by the commands that both packages have. Returns the scheduler's file."""
+        file = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "scheduler.json"
+        named = ("--scheduler-file", str(file))
+        process = self._spawn(scheduler, "scheduler", "--port", "0", "--no-dashboard", *named, **settings)
+        self.scheduler_pid = process.pid
+        _await(file.exists, f"{self.package}'s scheduler")
+        for _ in range(WORKERS):
+            options = ("--no-nanny", "--nthreads", "1", *worker_options, *named)
+            self._spawn(worker, "worker", *options, **settings)
+        return file
 
-    def _await_workers(self):
+    def _connect(self, **how) -> None:
+        """Connects, and waits for the workers."""
+        self.client = self.distributed.Client(**how)
+        self.address = self.client.scheduler.address
         self.client.wait_for_workers(WORKERS, timeout=START_TIMEOUT_S)
 
 
@@ -95,20 +103,10 @@ class RaskTcp(GraphSide):
     package = "rask"
 
     def start(self):
-        access = self._folder() / "access.json"
-        scheduler = self._spawn(
-            os.environ["RASK_BENCH_SCHEDULER"],
-            *("scheduler", "--port", "0", "--no-dashboard", "--access-file", str(access)),
-        )
-        self.scheduler_pid = scheduler.pid
-        _await(access.exists, "rask's scheduler")
-        command = str(Path(sys.executable).with_name("rask"))
-        for _ in range(WORKERS):
-            self._spawn(command, "worker", "--no-nanny", "--nthreads", "1", "--access-file", str(access))
-        os.environ["RASK_ACCESS_FILE"] = str(access)
-        self.client = self.distributed.Client(scheduler_file=str(access))
-        self.address = self.client.scheduler.address
-        self._await_workers()
+        file = self._start_processes(os.environ["RASK_BENCH_SCHEDULER"], _command("rask"))
+        # For clients in other processes.
+        os.environ["RASK_ACCESS_FILE"] = str(file)
+        self._connect(scheduler_file=str(file))
 
 
 class RaskLocal(GraphSide):
@@ -117,9 +115,7 @@ class RaskLocal(GraphSide):
     package = "rask"
 
     def start(self):
-        self.client = self.distributed.Client(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None)
-        self.address = self.client.scheduler.address
-        self._await_workers()
+        self._connect(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None)
 
 
 class RaskThreads(GraphSide):
@@ -143,42 +139,24 @@ class Dask(GraphSide):
         self.saturation = saturation
 
     def start(self):
-        file = self._folder() / "scheduler.json"
         settings = {}
         if self.saturation is not None:
             settings["DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION"] = self.saturation
-        command = str(Path(sys.executable).with_name("dask"))
-        scheduler = self._spawn(
-            command,
-            *("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)),
-            **settings,
-        )
-        self.scheduler_pid = scheduler.pid
-        _await(file.exists, "Dask's scheduler")
-        for _ in range(WORKERS):
-            options = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--scheduler-file", str(file))
-            self._spawn(command, "worker", *options, **settings)
-        self.client = self.distributed.Client(scheduler_file=str(file))
-        self.address = self.client.scheduler.address
-        self._await_workers()
+        command = _command("dask")
+        file = self._start_processes(command, command, "--no-dashboard", **settings)
+        self._connect(scheduler_file=str(file))
 
 
 class DaskThreads(GraphSide):
     """Dask's threaded scheduler, for lazy graphs only."""
 
     package = "dask"
-    client = None
+    executions = Side.executions
 
     def start(self):
         import dask
 
         dask.config.set(scheduler="threads", num_workers=WORKERS)
-
-    def executions(self):
-        return functions.executions()
-
-    def close(self):
-        pass
 
 
 class Pool(Side):
@@ -242,11 +220,10 @@ class ProcessPool(Pool):
 
 
 class ThreadPool(ProcessPool):
+    executions = Side.executions
+
     def start(self):
         self.pool = ThreadPoolExecutor(WORKERS)
-
-    def executions(self):
-        return functions.executions()
 
 
 class Joblib(Pool):
@@ -282,6 +259,11 @@ SIDES = {
     "dask-threads": DaskThreads,
     "threads": ThreadPool,
 }
+
+
+def _command(name: str) -> str:
+    """A command of this interpreter's environment."""
+    return str(Path(sys.executable).with_name(name))
 
 
 def _await(ready, what: str) -> None:

@@ -37,19 +37,15 @@ def graph(package: str) -> dict[str, float]:
 
 
 def pool(name: str) -> dict[str, float]:
-    from sides import SIDES
+    import sides
 
-    side = next(side for side in map(_made, SIDES.values()) if type(side).__name__ == name)
+    side = getattr(sides, name)()
     marks = [time.perf_counter()]
     side.start()
     marks.append(time.perf_counter())
     side.close()
     marks.append(time.perf_counter())
     return {"first result ms": (marks[1] - marks[0]) * 1e3, "close ms": (marks[2] - marks[1]) * 1e3}
-
-
-def _made(make):
-    return make()
 
 
 if __name__ == "__main__":

@@ -455,11 +455,6 @@ impl ClientCore {
 
     /// What to tell the scheduler, in order.
     pub fn take_messages(&mut self, into: &mut Vec<ClientToScheduler>) {
-        self.flush_open();
-        into.extend(self.out.drain(..));
-        if self.releases.is_empty() {
-            return;
-        }
         self.say_releases();
         into.extend(self.out.drain(..));
     }

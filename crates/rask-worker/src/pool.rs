@@ -221,23 +221,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TaskName;
-    use rask_types::{ClassId, Payload};
+    use crate::queue::tests::execution;
     use std::sync::Arc;
     use std::thread;
-
-    fn execution(slot: u32, priority: i32, order: u64) -> Execution {
-        Execution {
-            run: RunId::new(slot, 1),
-            class: ClassId(0),
-            priority,
-            order,
-            name: TaskName::Token(0),
-            args: Payload::default(),
-            deps: vec![],
-            followers: 0,
-        }
-    }
 
     #[test]
     fn a_seat_given_up_can_be_had_again() {

@@ -4,7 +4,8 @@ use super::*;
 use crate::TaskName;
 use rask_types::{ClassId, Payload};
 
-fn execution(slot: u32, priority: i32, order: u64) -> Execution {
+/// A run without inputs. The pool's tests take it, too.
+pub(crate) fn execution(slot: u32, priority: i32, order: u64) -> Execution {
     Execution {
         run: RunId::new(slot, 1),
         class: ClassId(0),
