@@ -55,8 +55,12 @@ impl Classes {
         self.functions.get(&id)
     }
 
-    /// The number of this class, a new one unless an equal class is known.
-    pub(crate) fn intern(&mut self, class: TaskClass, lane: impl FnOnce(&TaskClass) -> LaneId) -> ClassId {
+    /// The number of this class, a new one unless an equal class is known; `lane` is asked of new ones.
+    pub(crate) fn intern(
+        &mut self,
+        class: TaskClass,
+        lane: impl FnOnce(ClassId, &TaskClass) -> LaneId,
+    ) -> ClassId {
         let index = self.by_function.entry((class.function, class.prefix.clone())).or_default();
         if let Some(&known) = index.iter().find(|id| self.entries[id.0 as usize].class == class) {
             return known;
@@ -64,7 +68,7 @@ impl Classes {
         let id = ClassId(self.entries.len() as u32);
         index.push(id);
         self.entries.push(ClassEntry {
-            lane: lane(&class),
+            lane: lane(id, &class),
             prefix_hash: KeyId::of_prefix(&class.prefix),
             class,
             mean_ns: None,

@@ -277,6 +277,7 @@ impl Scheduler {
             _ => entry.assigned += 1,
         }
         entry.occupancy_ns += u64::from(estimate);
+        entry.page = self.watch.tallies.page();
         entry.given.push_back(run);
         self.send_run(worker, id);
     }

@@ -28,6 +28,8 @@ pub enum Event {
     Nanny(NannyId, NannyToScheduler),
     /// A nanny's connection ended.
     NannyGone(NannyId),
+    /// Somebody is about to look at what is kept for watching.
+    Look,
     /// The time that `poll_timeout` named has come.
     Tick,
 }

@@ -14,6 +14,7 @@ use crate::story::Cause;
 use crate::task::{Kept, TaskState};
 use crate::values::ValueStore;
 use crate::want::Want;
+use crate::watch::{Kind, Passage, Stamp};
 use crate::worker::{GIVEN_TIDY_MIN, Load};
 
 /// What a worker says of one result.
@@ -23,6 +24,8 @@ struct Outcome<'a> {
     inline: Option<&'a [u8]>,
     /// Size and type, if the worker keeps it.
     held: Option<(u64, TypeId)>,
+    /// When it was made.
+    stamp: Stamp,
 }
 
 /// Durations of neighbouring runs of one class, learned together.
@@ -41,6 +44,7 @@ impl Scheduler {
         }
         let mut held = columns.held.iter().peekable();
         let mut lesson = Lesson::default();
+        let mut passage = None;
         let mut start = 0;
         for (i, &run) in columns.runs.iter().enumerate() {
             let end = columns.value_ends[i] as usize;
@@ -48,21 +52,33 @@ impl Scheduler {
                 held.next_if(|kept| kept.position as usize == i).map(|kept| (kept.nbytes, kept.type_id));
             let inline = (end > start).then(|| &columns.blob[start..end]);
             start = end;
-            let class = self.finish_run(worker, run, Outcome { inline, held: kept });
+            let (started_ns, duration_ns) = (columns.started_ns[i], columns.duration_ns[i]);
+            let stamp = Stamp { thread: columns.threads[i], started_ns, duration_ns };
+            let class = self.finish_run(worker, run, Outcome { inline, held: kept, stamp }, &mut passage);
             if lesson.class != class {
                 self.learn(std::mem::take(&mut lesson));
                 lesson.class = class;
             }
             lesson.runs += 1;
-            lesson.total_ns = lesson.total_ns.saturating_add(columns.duration_ns[i]);
+            lesson.total_ns = lesson.total_ns.saturating_add(duration_ns);
         }
         self.learn(lesson);
+        self.draw(worker, passage);
         self.heard_answers(worker, true);
     }
 
     fn learn(&mut self, lesson: Lesson) {
         if let Some(class) = lesson.class {
             self.classes[class].learn(lesson.runs, lesson.total_ns);
+            self.watch.learned(class, lesson.runs, lesson.total_ns, self.classes[class].mean_ns);
+        }
+    }
+
+    /// Adds executions to the task stream.
+    fn draw(&mut self, worker: WorkerId, passage: Option<Passage>) {
+        if let Some(passage) = passage {
+            let tally = self.watch.tallies.number_of(passage.class);
+            self.watch.stream.add(worker, tally, passage);
         }
     }
 
@@ -84,8 +100,14 @@ impl Scheduler {
         }
     }
 
-    /// One result. Returns the task's class if the run was expected.
-    fn finish_run(&mut self, worker: WorkerId, run: RunId, outcome: Outcome<'_>) -> Option<ClassId> {
+    /// One result. Returns the task's class if the run was expected. Neighbours are drawn together in `passage`.
+    fn finish_run(
+        &mut self,
+        worker: WorkerId,
+        run: RunId,
+        outcome: Outcome<'_>,
+        passage: &mut Option<Passage>,
+    ) -> Option<ClassId> {
         let id = run.task;
         if !self.close_account(worker, run) {
             let is_counted = self.tasks.current(run).is_some_and(|task| task.replicas().contains(&worker));
@@ -106,8 +128,13 @@ impl Scheduler {
         if self.tasks[id].troubled {
             self.trouble(id).deaths.clear();
         }
-        self.set_state(id, TaskState::Memory { inline }, Cause::Finished(worker));
         let class = self.tasks[id].class;
+        if !passage.as_mut().is_some_and(|passage| passage.extend(class, outcome.stamp)) {
+            let ended = passage.replace(Passage::new(class, outcome.stamp, self.label(id)));
+            self.draw(worker, ended);
+        }
+        let state = TaskState::Memory { inline };
+        self.set_state_after(id, state, Cause::Finished(worker), outcome.stamp.duration_s());
         self.after_memory(id);
         Some(class)
     }
@@ -238,12 +265,17 @@ impl Scheduler {
     }
 
     /// A run failed.
-    pub(crate) fn on_erred(&mut self, worker: WorkerId, run: RunId, mut error: Arc<TaskError>) {
+    pub(crate) fn on_erred(&mut self, worker: WorkerId, run: RunId, stamp: Stamp, mut error: Arc<TaskError>) {
         let expected = self.close_account(worker, run);
         if expected {
             let id = run.task;
-            let retries = self.classes[self.tasks[id].class].class.retries;
-            if error.kind == ErrorKind::Exception && retries > 0 && self.trouble(id).retries_used < retries {
+            let class = self.tasks[id].class;
+            self.draw(worker, Some(Passage::erred(class, stamp, self.label(id))));
+            let retries = self.classes[class].class.retries;
+            let is_retried =
+                error.kind == ErrorKind::Exception && retries > 0 && self.trouble(id).retries_used < retries;
+            self.note_error(worker, id, &error, is_retried);
+            if is_retried {
                 self.trouble(id).retries_used += 1;
                 self.run_again(id, Cause::Raised(worker));
             } else {
@@ -253,6 +285,20 @@ impl Scheduler {
             }
         }
         self.heard_answers(worker, true);
+    }
+
+    /// Writes down that an execution raised.
+    fn note_error(&mut self, worker: WorkerId, id: TaskId, error: &TaskError, is_retried: bool) {
+        let at_s = self.unix_s(self.now);
+        let key = self.label(id).to_string();
+        let class = self.tasks[id].class;
+        let kind = if is_retried { Kind::Retry } else { Kind::Error };
+        self.watch.totals.erred += 1;
+        let prefix = self.watch.tallies.prefix_of(class).clone();
+        self.watch.chronicle.note(at_s, kind, &prefix, &error.text);
+        if let Some(entry) = self.workers.get_mut(worker.0) {
+            entry.log.push(at_s, "error", &format!("{key}: {}", error.text));
+        }
     }
 
     /// Says in an error whose it is, unless it does already. What a worker calls refused is its own matter: only what is
@@ -402,7 +448,9 @@ impl Scheduler {
 /// The columns say of each run what became of it.
 fn is_sound(columns: &FinishedColumns) -> bool {
     let n = columns.runs.len();
-    if columns.duration_ns.len() != n
+    if columns.started_ns.len() != n
+        || columns.duration_ns.len() != n
+        || columns.threads.len() != n
         || columns.value_ends.len() != n
         || !ascending_to(&columns.value_ends, columns.blob.len())
         || !columns.held.is_sorted_by(|a, b| a.position < b.position)

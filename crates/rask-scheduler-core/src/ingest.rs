@@ -197,6 +197,7 @@ impl Scheduler {
         task.owner = intake.client;
         task.key_source = source;
         task.holders = 1;
+        self.watch.created(context.class, self.now);
         let Some(dependencies) = self.resolve(intake, deps) else {
             self.refuse_task(id);
             return id;
@@ -205,6 +206,7 @@ impl Scheduler {
             self.by_key.insert(key_id, id);
         }
         for &dependency in &dependencies {
+            self.watch.tallies.needs(context.class, self.tasks[dependency].class);
             self.tasks.link(dependency, id);
         }
         self.tasks[id].dependencies = dependencies;

@@ -20,6 +20,7 @@
 //! * `scatter`, `ops`, `session`, `membership`, `nanny`: the rest of what clients, workers and nannies say.
 //! * `retire`, `restart`: workers are to leave, everything is to begin anew.
 //! * `balance`: runs taken back from workers that turned out slow. `query`, `explain`, `story`: what people ask.
+//! * `watch`: what is kept for those who look on. `view`: what they can look at.
 //! * `invariants`: what must hold between any two events, as code.
 
 mod args;
@@ -56,7 +57,9 @@ mod story;
 mod task;
 mod task_list;
 mod values;
+pub mod view;
 mod want;
+mod watch;
 mod worker;
 
 pub use effect::Effect;

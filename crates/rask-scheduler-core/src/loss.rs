@@ -22,6 +22,7 @@ impl Scheduler {
     /// A worker is gone for good: its runs go elsewhere, its values are made again if needed.
     pub(crate) fn remove_worker(&mut self, worker: WorkerId, departure: &Departure<'_>, reason: &str) {
         let Some(entry) = self.workers.remove(worker.0) else { return };
+        self.note_worker_gone(&entry, departure, reason);
         if entry.is_here() {
             // Others may serve lanes from now on that only served as a second choice.
             self.workers_changed();
@@ -62,6 +63,7 @@ impl Scheduler {
             if trouble.deaths.len() > allowed_failures {
                 let deaths = self.forget_troubles(id).deaths;
                 let error = self.killed_worker_error(id, address, deaths);
+                self.note_killer(id, &error);
                 let error = self.errors.insert(Arc::new(error));
                 return self.fail(id, error, Cause::WorkerLost(worker));
             }
@@ -122,6 +124,7 @@ impl Scheduler {
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.tasks[id].kept = None;
         self.set_state(id, TaskState::Released, Cause::WorkerLost(worker));
+        self.note_recomputed(id);
         let mut cursor = self.tasks[id].dependents.begin();
         while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {
             cursor = next;

@@ -6,6 +6,7 @@ use rask_types::{TypeId, WorkerId};
 use crate::effect::Effect;
 use crate::loss::Departure;
 use crate::scheduler::Scheduler;
+use crate::watch::Stamp;
 use crate::worker::{WorkerOutbox, WorkerStatus};
 
 /// No worker has more of a resource than this.
@@ -22,15 +23,19 @@ impl Scheduler {
             return;
         }
         entry.last_seen = now;
+        entry.page = self.watch.tallies.page();
         if entry.status == WorkerStatus::Joining && !matches!(message, Said::Register(_)) {
             return self.refuse_worker(worker, "the first message of a worker must be its registration");
         }
         match message {
             Said::Register(description) => self.on_register_worker(worker, description),
             Said::Finished(columns) => self.on_finished(worker, &columns),
-            Said::Erred { run, error, .. } => self.on_erred(worker, run, error),
+            Said::Erred { run, started_ns, duration_ns, error } => {
+                let stamp = Stamp { thread: 0, started_ns, duration_ns };
+                self.on_erred(worker, run, stamp, error);
+            }
             Said::Retracted { runs } => self.on_retracted(worker, &runs),
-            Said::Executing { runs } => entry.executing = runs,
+            Said::Executing { runs } => entry.note_executing(runs, now),
             Said::Seceded { run } => self.on_seceded(worker, run, true),
             Said::Rejoined { run } => self.on_seceded(worker, run, false),
             Said::Reschedule { run } => self.on_reschedule(worker, run),
@@ -39,7 +44,7 @@ impl Scheduler {
             Said::DefineType { id, name } => self.on_define_type(worker, id, &name),
             Said::Reply { request, result } => self.on_op_reply(worker, request, result),
             Said::Heartbeat(metrics) => entry.metrics = metrics,
-            Said::Notice { topic, text } => self.notify_clients(&topic, &text),
+            Said::Notice { topic, text } => self.on_notice(worker, &topic, &text),
             Said::Goodbye { reason } => {
                 self.late_effects.push(Effect::CloseWorker(worker));
                 self.remove_worker(worker, &Departure::Orderly, &reason);
@@ -78,18 +83,34 @@ impl Scheduler {
             data_secret: self.config.data_secret.clone(),
             heartbeat_ms: self.config.heartbeat_ms,
         };
+        let now = self.now;
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
         entry.status = WorkerStatus::Running;
         entry.nanny = nanny;
         entry.resources_used = vec![0.0; description.resources.len()];
         entry.description = description;
         entry.outbox.push(welcome);
+        entry.joined = now;
+        entry.facts = Some(entry.make_facts(worker, self.config.tick_zero_unix_s));
         self.greet_with_standing_ops(worker);
+        self.note_worker_joined(worker);
         self.workers_changed();
+    }
+
+    /// A worker has something to say to users: clients are told, but for what it only logged.
+    fn on_notice(&mut self, worker: WorkerId, topic: &str, text: &str) {
+        let at_s = self.unix_s(self.now);
+        if let Some(entry) = self.workers.get_mut(worker.0) {
+            entry.log.push(at_s, topic, text);
+        }
+        if topic != "log" {
+            self.notify_clients(topic, text);
+        }
     }
 
     /// A worker does not keep to the protocol, or is not wanted: it is sent away.
     pub(crate) fn refuse_worker(&mut self, worker: WorkerId, reason: &str) {
+        self.note_worker_refused(worker, reason);
         let refused = SchedulerToWorker::Refused { reason: reason.to_owned() };
         self.late_effects.push(Effect::ToWorker(worker, refused));
         self.late_effects.push(Effect::CloseWorker(worker));

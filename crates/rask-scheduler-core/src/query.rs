@@ -75,7 +75,7 @@ impl Scheduler {
 
     /// The workers that a value is said to be on. Of a small value that is kept here it is the one that made it, if that
     /// one is still here: that is where users of Dask expect it.
-    fn holders(&self, id: TaskId) -> SmallVec<[WorkerId; 4]> {
+    pub(crate) fn holders(&self, id: TaskId) -> SmallVec<[WorkerId; 4]> {
         let task = &self.tasks[id];
         if !task.replicas().is_empty() || !matches!(task.state, TaskState::Memory { .. }) {
             return task.replicas().into();

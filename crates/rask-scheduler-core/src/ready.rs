@@ -18,8 +18,9 @@ pub(crate) const UNKNOWN_DURATION_NS: u64 = 500_000_000;
 impl Scheduler {
     /// The number of a class, a new one unless an equal class is known.
     pub(crate) fn intern_class(&mut self, class: TaskClass) -> ClassId {
-        let (lanes, version) = (&mut self.lanes, &mut self.lanes_version);
-        self.classes.intern(class, |class| {
+        let (lanes, version, tallies) = (&mut self.lanes, &mut self.lanes_version, &mut self.watch.tallies);
+        self.classes.intern(class, |id, class| {
+            tallies.add_class(id, &class.prefix);
             let restriction = Restriction::of(class);
             if restriction.is_open() {
                 return OPEN_LANE;

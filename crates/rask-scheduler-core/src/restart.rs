@@ -15,6 +15,7 @@ impl Scheduler {
     /// Everything is forgotten and every worker process starts anew.
     pub(crate) fn on_restart(&mut self, client: ClientId, request: RequestId) {
         self.forget_everything();
+        self.note_restart(client);
         let nannied: Vec<(WorkerId, NannyId, u64)> = self
             .workers
             .iter()

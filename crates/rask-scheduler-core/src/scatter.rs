@@ -142,6 +142,7 @@ impl Scheduler {
         task.maker = Maker::Client;
         task.key_source = if key.name.is_some() { KeySource::Named } else { KeySource::Token };
         self.next_order += 1;
+        self.watch.created(class, self.now);
         if let Some(name) = key.name {
             self.names.insert(id, name);
         }

@@ -22,6 +22,7 @@ use crate::story::{Cause, Story};
 use crate::task::{KeySource, Maker, TaskState, Tasks};
 use crate::task_list::TaskList;
 use crate::values::ValueStore;
+use crate::watch::{Label, Watch};
 use crate::worker::WorkerEntry;
 
 /// What a scheduler is told at its start.
@@ -122,6 +123,7 @@ pub struct Scheduler {
     pub(crate) type_names: Vec<String>,
     pub(crate) type_index: BTreeMap<String, TypeId>,
     pub(crate) story: Story,
+    pub(crate) watch: Watch,
     pub(crate) next_order: u64,
     /// Tasks in queues.
     pub(crate) queued: usize,
@@ -166,6 +168,7 @@ impl Scheduler {
             type_names: Vec::new(),
             type_index: BTreeMap::new(),
             story: Story::new(config.story_len),
+            watch: Watch::default(),
             next_order: 0,
             queued: 0,
             served_now_ns: 0,
@@ -201,6 +204,7 @@ impl Scheduler {
             Event::NannyGone(nanny) => {
                 self.nannies.remove(&nanny);
             }
+            Event::Look => self.watch.turn_page(),
             Event::Tick => self.on_tick(),
         }
     }
@@ -257,9 +261,33 @@ impl Scheduler {
     /// Moves a task to a state and writes it in the story.
     #[inline]
     pub(crate) fn set_state(&mut self, id: TaskId, state: TaskState, cause: Cause) {
+        self.set_state_after(id, state, cause, f32::NAN);
+    }
+
+    /// The same after an execution that took so long, in seconds.
+    #[inline]
+    pub(crate) fn set_state_after(&mut self, id: TaskId, state: TaskState, cause: Cause, took_s: f32) {
         let task = &mut self.tasks[id];
+        let (from, to) = (task.state.station(), state.station());
+        self.watch.tallies.moved(task.class, from, to);
         task.state = state;
-        task.story = self.story.record(self.now, (id, task.birth), task.story, state.station(), cause);
+        task.story = self.story.record(self.now, (id, task.birth), task.story, to, cause, took_s);
+    }
+
+    /// Unix time, in seconds.
+    pub(crate) fn unix_s(&self, at: Tick) -> f64 {
+        self.config.tick_zero_unix_s + at.0 as f64 / 1e9
+    }
+
+    /// The key of a task, to be rendered by whoever shows it.
+    pub(crate) fn label(&self, id: TaskId) -> Label {
+        let task = &self.tasks[id];
+        match task.key_source {
+            KeySource::Named => Label::Named(self.names[&id].clone()),
+            KeySource::Session | KeySource::Token => {
+                Label::Generated(self.watch.tallies.prefix_of(task.class).clone(), task.token.get())
+            }
+        }
     }
 
     /// The key as users read it.
@@ -297,6 +325,7 @@ impl Scheduler {
     pub(crate) fn remove_task(&mut self, id: TaskId) -> TaskList {
         self.forget_troubles(id);
         let task = &mut self.tasks[id];
+        self.watch.tallies.forgotten(task.class, task.state.station(), self.now);
         let dependencies = std::mem::take(&mut task.dependencies);
         if let Some(args) = task.args.take() {
             self.args.release(args);

@@ -63,6 +63,7 @@ impl Scheduler {
             workers,
         };
         let served_now_ns = self.served_now_ns;
+        self.watch.client_joined(self.unix_s(self.now), client, &name);
         let Some(entry) = self.clients.get_mut(client.0) else { return };
         entry.registered = true;
         entry.name = name;
@@ -154,6 +155,9 @@ impl Scheduler {
             self.drop_want(task, Want { client, future });
         }
         let Some(entry) = self.clients.remove(client.0) else { return };
+        if entry.registered {
+            self.watch.client_left(self.unix_s(self.now), client, &entry.name);
+        }
         for run in entry.bringing {
             // Somebody else needs what it will not bring any more.
             if self.tasks.is_arriving(run) {
@@ -205,6 +209,7 @@ impl Scheduler {
     pub(crate) fn workers_changed(&mut self) {
         self.lanes_version += 1;
         let summary = self.worker_summary();
+        self.watch.stream.set_threads(summary.n_threads);
         for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.registered) {
             client.outbox.push(SchedulerToClient::WorkersChanged(summary.clone()));
         }

@@ -77,6 +77,8 @@ pub(crate) struct Transition {
     previous: u32,
     task: TaskId,
     birth: u32,
+    /// How long the execution took that ended so, in seconds; not a number if none did.
+    pub(crate) took_s: f32,
     pub(crate) to: Station,
 }
 
@@ -94,6 +96,9 @@ pub(crate) enum Station {
 }
 
 impl Station {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 7;
+
     /// Dask's word.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -137,10 +142,11 @@ impl Story {
         previous: u32,
         to: Station,
         cause: Cause,
+        took_s: f32,
     ) -> u32 {
         let Some(mask) = self.mask else { return NO_STORY };
         let number = self.next;
-        let transition = Transition { at, cause, number, previous, task, birth, to };
+        let transition = Transition { at, cause, number, previous, task, birth, took_s, to };
         match self.ring.get_mut((number & mask) as usize) {
             Some(slot) => *slot = transition,
             None => self.ring.push(transition),
@@ -187,14 +193,14 @@ mod tests {
     fn each_task_has_its_own_story_until_it_is_overwritten() {
         let mut story = Story::new(4);
         let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
-        let a1 = story.record(Tick(1), a, NO_STORY, Station::Waiting, Cause::Submitted);
-        let b1 = story.record(Tick(1), b, NO_STORY, Station::Queued, Cause::Submitted);
-        let a2 = story.record(Tick(1), a, a1, Station::Queued, Cause::DependenciesReady);
+        let a1 = story.record(Tick(1), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
+        let b1 = story.record(Tick(1), b, NO_STORY, Station::Queued, Cause::Submitted, f32::NAN);
+        let a2 = story.record(Tick(1), a, a1, Station::Queued, Cause::DependenciesReady, f32::NAN);
         assert_eq!(stations(&story, a, a2), [Station::Waiting, Station::Queued]);
         assert_eq!(stations(&story, b, b1), [Station::Queued]);
         let mut last = b1;
         for _ in 0..4 {
-            last = story.record(Tick(1), b, last, Station::Processing, Cause::Submitted);
+            last = story.record(Tick(1), b, last, Station::Processing, Cause::Submitted, f32::NAN);
         }
         assert_eq!(stations(&story, a, a2), []);
         assert_eq!(stations(&story, b, last), [Station::Processing; 4]);
@@ -204,14 +210,14 @@ mod tests {
     fn numbers_overflow_without_mixing_stories_up() {
         let mut story = Story::new(8);
         let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
-        let old = story.record(Tick(0), b, NO_STORY, Station::Waiting, Cause::Submitted);
+        let old = story.record(Tick(0), b, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
         for _ in 0..7 {
-            story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
+            story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
         }
         story.next = NO_STORY - 3;
         let mut last = NO_STORY;
         for station in [Station::Waiting, Station::Queued, Station::Processing, Station::Memory] {
-            last = story.record(Tick(0), a, last, station, Cause::Submitted);
+            last = story.record(Tick(0), a, last, station, Cause::Submitted, f32::NAN);
         }
         assert_eq!(
             stations(&story, a, last),
@@ -229,7 +235,7 @@ mod tests {
     fn a_story_of_no_length_remembers_nothing() {
         let mut story = Story::new(0);
         let a = (TaskId(1), 1);
-        let last = story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
+        let last = story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
         assert_eq!(stations(&story, a, last), []);
     }
 }

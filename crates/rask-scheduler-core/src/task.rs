@@ -288,6 +288,25 @@ impl Tasks {
         self.slots.iter().enumerate().filter(occupied).map(|(i, task)| (TaskId(i as u32), task))
     }
 
+    /// Those in the `n` slots from `from` on.
+    pub(crate) fn slice(&self, from: u32, n: u32) -> impl Iterator<Item = (TaskId, &Task)> {
+        let start = (from as usize).min(self.slots.len());
+        let end = start.saturating_add(n as usize).min(self.slots.len());
+        let occupied = |(_, task): &(usize, &Task)| task.state != TaskState::Free;
+        let numbered = self.slots[start..end].iter().enumerate().filter(occupied);
+        numbered.map(move |(i, task)| (TaskId((start + i) as u32), task))
+    }
+
+    /// The slot after those, unless they reach the end.
+    pub(crate) fn slot_after(&self, from: u32, n: u32) -> Option<u32> {
+        from.checked_add(n).filter(|&next| (next as usize) < self.slots.len())
+    }
+
+    /// The task in a slot, if there is one.
+    pub(crate) fn get(&self, id: TaskId) -> Option<&Task> {
+        self.slots.get(id.0 as usize).filter(|task| task.state != TaskState::Free)
+    }
+
     /// The task's current run.
     pub(crate) fn run(&self, id: TaskId) -> RunId {
         RunId { task: id, attempt: self[id].attempt }

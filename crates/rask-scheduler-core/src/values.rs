@@ -57,6 +57,11 @@ impl ValueStore {
         ValueStore { values: Vec::new(), free: Vec::new(), nbytes: 0, nbytes_max }
     }
 
+    /// What is kept, in bytes, with what keeping it costs.
+    pub(crate) fn nbytes(&self) -> u64 {
+        self.nbytes
+    }
+
     /// Keeps a value.
     pub(crate) fn insert(&mut self, bytes: &[u8]) -> ValueId {
         self.nbytes += bytes.len() as u64 + OVERHEAD_BYTES;

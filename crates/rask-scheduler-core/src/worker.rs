@@ -1,6 +1,7 @@
 //! Workers: what they said of themselves, what they were given, and what is to be said to them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -13,6 +14,8 @@ use rask_types::{
 use crate::event::NannyId;
 use crate::known::Known;
 use crate::lane::{LaneId, LocalQueues};
+use crate::view::WorkerFacts;
+use crate::watch::WorkerLog;
 
 /// A worker's standing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +69,13 @@ pub(crate) struct WorkerEntry {
     pub(crate) nanny: Option<NannyId>,
     pub(crate) metrics: Metrics,
     pub(crate) last_seen: Tick,
+    pub(crate) joined: Tick,
+    /// What it said of itself, as those who look on see it; set when it registers.
+    pub(crate) facts: Option<Arc<WorkerFacts>>,
+    /// The page of the watch on which it changed last.
+    pub(crate) page: u64,
+    /// What it and its tasks said.
+    pub(crate) log: WorkerLog,
     /// Runs it was given and has not answered, but for those counted next.
     pub(crate) assigned: u32,
     /// Runs it was given and has not answered, and that seceded.
@@ -86,6 +96,8 @@ pub(crate) struct WorkerEntry {
     pub(crate) preparing: BTreeSet<RequestId>,
     /// What it said it has been executing for a while.
     pub(crate) executing: Vec<RunId>,
+    /// Since when, as far as is known here: parallel to `executing`.
+    pub(crate) executing_since: Vec<Tick>,
     /// When it last answered for a run, or was given one while it had none.
     pub(crate) last_answer: Tick,
     /// It was asked to give runs back, and has not answered for any since.
@@ -123,6 +135,10 @@ impl WorkerEntry {
             nanny: None,
             metrics: Metrics::default(),
             last_seen: now,
+            joined: now,
+            facts: None,
+            page: 0,
+            log: WorkerLog::default(),
             assigned: 0,
             away: 0,
             following: 0,
@@ -132,6 +148,7 @@ impl WorkerEntry {
             owed: HashMap::new(),
             preparing: BTreeSet::new(),
             executing: Vec::new(),
+            executing_since: Vec::new(),
             last_answer: now,
             retracting: false,
             local: LocalQueues::default(),
@@ -154,6 +171,17 @@ impl WorkerEntry {
     /// It takes part: registered and not gone.
     pub(crate) fn is_here(&self) -> bool {
         matches!(self.status, WorkerStatus::Running | WorkerStatus::Retiring)
+    }
+
+    /// It said what it has been executing for a while.
+    pub(crate) fn note_executing(&mut self, runs: Vec<RunId>, now: Tick) {
+        let known = |run: &RunId| {
+            let at = self.executing.iter().position(|known| known == run)?;
+            Some(self.executing_since[at])
+        };
+        let began = now.minus_ms(EXECUTING_UNSAID_MS);
+        self.executing_since = runs.iter().map(|run| known(run).unwrap_or(began)).collect();
+        self.executing = runs;
     }
 
     /// It takes work and has a thread without any.
@@ -196,6 +224,10 @@ impl WorkerEntry {
         }
     }
 }
+
+/// Executions are told of when they are seen at two looks, 250 ms apart: this is how long they have gone on by then, give or
+/// take 125 ms.
+const EXECUTING_UNSAID_MS: u64 = 375;
 
 /// `WorkerEntry::given` is not looked through before it is this long.
 pub(crate) const GIVEN_TIDY_MIN: usize = 256;

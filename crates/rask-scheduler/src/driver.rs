@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use rask_comm::{CloseReason, Driver, Io, LinkId, PeerInfo, Role, Tick};
 use rask_scheduler_core::{Effect, Event, NannyId, Scheduler};
 use rask_types::msg::Message;
 use rask_types::{ClientId, WorkerId};
+
+use crate::views::{Look, LookQueue, thread_cpu_ns};
 
 /// Who speaks on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,10 +28,11 @@ pub(crate) struct SchedulerDriver {
     nannies: BTreeMap<NannyId, LinkId>,
     next: u32,
     shut_down: bool,
+    looks: Arc<LookQueue>,
 }
 
 impl SchedulerDriver {
-    pub(crate) fn new(core: Scheduler) -> SchedulerDriver {
+    pub(crate) fn new(core: Scheduler, looks: Arc<LookQueue>) -> SchedulerDriver {
         SchedulerDriver {
             core,
             peers: BTreeMap::new(),
@@ -36,6 +41,7 @@ impl SchedulerDriver {
             nannies: BTreeMap::new(),
             next: 0,
             shut_down: false,
+            looks,
         }
     }
 
@@ -56,6 +62,12 @@ impl SchedulerDriver {
                 io.stop();
             }
         }
+    }
+}
+
+impl Drop for SchedulerDriver {
+    fn drop(&mut self) {
+        self.looks.close();
     }
 }
 
@@ -124,7 +136,16 @@ impl Driver for SchedulerDriver {
         self.core.handle(io.now(), event);
     }
 
-    fn on_wake(&mut self, _io: &mut Io) {}
+    fn on_wake(&mut self, io: &mut Io) {
+        let looks = self.looks.take();
+        if !looks.is_empty() {
+            self.core.handle(io.now(), Event::Look);
+            let cpu_ns = thread_cpu_ns();
+            for look in looks {
+                look(Look { core: &self.core, cpu_ns });
+            }
+        }
+    }
 
     fn on_turn(&mut self, now: Tick, io: &mut Io) -> Option<Tick> {
         if self.core.poll_timeout().is_some_and(|due| due <= now) {

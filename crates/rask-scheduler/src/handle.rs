@@ -10,6 +10,7 @@ use rask_comm::{Acceptance, Address, Reactor, ReactorHandle};
 use rask_scheduler_core::{Scheduler, SchedulerConfig};
 
 use crate::driver::SchedulerDriver;
+use crate::views::{LookQueue, Views};
 
 /// What a scheduler needs to start.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub struct SchedulerHandle {
     reactor: ReactorHandle,
     thread: Option<JoinHandle<SchedulerDriver>>,
     ended: Arc<AtomicBool>,
+    views: Views,
 }
 
 /// Listens, then runs a scheduler on a thread named `rask-scheduler`.
@@ -57,7 +59,9 @@ pub fn start(options: SchedulerOptions) -> io::Result<SchedulerHandle> {
     config.tick_zero_unix_s = unix_s - rask_comm::now().0 as f64 / 1e9;
     let handle = reactor.handle();
     let ended = Arc::new(AtomicBool::new(false));
-    let driver = SchedulerDriver::new(Scheduler::new(config));
+    let looks = Arc::new(LookQueue::default());
+    let views = Views::new(looks.clone(), handle.clone());
+    let driver = SchedulerDriver::new(Scheduler::new(config), looks);
     let thread = std::thread::Builder::new().name("rask-scheduler".to_owned()).spawn({
         let ended = ended.clone();
         move || {
@@ -66,7 +70,7 @@ pub fn start(options: SchedulerOptions) -> io::Result<SchedulerHandle> {
             driver
         }
     })?;
-    Ok(SchedulerHandle { addresses, reactor: handle, thread: Some(thread), ended })
+    Ok(SchedulerHandle { addresses, reactor: handle, thread: Some(thread), ended, views })
 }
 
 impl SchedulerHandle {
@@ -78,6 +82,11 @@ impl SchedulerHandle {
     /// For links within this process.
     pub fn reactor(&self) -> &ReactorHandle {
         &self.reactor
+    }
+
+    /// For those who look on while it works.
+    pub fn views(&self) -> Views {
+        self.views.clone()
     }
 
     /// It no longer runs.

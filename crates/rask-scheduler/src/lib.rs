@@ -11,6 +11,8 @@
 
 mod driver;
 mod handle;
+mod views;
 
 pub use handle::{SchedulerHandle, SchedulerOptions, start};
-pub use rask_scheduler_core::SchedulerConfig;
+pub use rask_scheduler_core::{Scheduler, SchedulerConfig, view};
+pub use views::{Look, Views};

@@ -30,6 +30,11 @@ impl Tick {
     pub const fn plus_ms(self, ms: u64) -> Tick {
         self.plus_ns(ms.saturating_mul(1_000_000))
     }
+
+    /// This tick, `ms` milliseconds earlier, but not before zero.
+    pub const fn minus_ms(self, ms: u64) -> Tick {
+        Tick(self.0.saturating_sub(ms.saturating_mul(1_000_000)))
+    }
 }
 
 impl Add<u64> for Tick {

@@ -1,0 +1,184 @@
+//! What has changed since the last look.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{BarRow, EventRow, MoveRow, PrefixRow, SchedulerRow, WorkerRow};
+use crate::scheduler::Scheduler;
+
+/// Prefixes in one pulse. Of more, those that changed last are given, the others when they change.
+const PREFIXES_MAX: usize = 500;
+/// Bars, transfers and events in one pulse: what is older is left out.
+const BARS_MAX: u64 = 4_000;
+const MOVES_MAX: u64 = 2_000;
+const EVENTS_MAX: usize = 500;
+
+/// What somebody has seen so far. The default has seen nothing: the first pulse is whole.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    last: Option<Last>,
+    page: u64,
+    workers: BTreeSet<u32>,
+    bars: u64,
+    moves: u64,
+    events: u64,
+}
+
+/// What rates are reckoned from.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    at: f64,
+    ended: u64,
+    cpu_ns: u64,
+}
+
+impl Seen {
+    /// What of a whole pulse was seen again; the next one will be whole.
+    pub fn forget(&mut self) {
+        let last = self.last;
+        *self = Seen { last, ..Seen::default() };
+    }
+}
+
+/// What has changed; or all there is.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)] // The document of the JSON says what they mean.
+pub struct Pulse {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub full: bool,
+    pub at: f64,
+    pub scheduler: SchedulerRow,
+    pub workers: Vec<WorkerRow>,
+    pub workers_gone: Vec<u32>,
+    pub prefixes: Vec<PrefixRow>,
+    pub bars: Vec<BarRow>,
+    pub transfers: Vec<MoveRow>,
+    pub events: Vec<EventRow>,
+}
+
+impl Pulse {
+    /// Nothing but the scheduler's own row is in it.
+    pub fn is_quiet(&self) -> bool {
+        self.workers.is_empty()
+            && self.workers_gone.is_empty()
+            && self.prefixes.is_empty()
+            && self.bars.is_empty()
+            && self.transfers.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+impl Scheduler {
+    /// What has changed since `seen`, which then has seen it. `cpu_ns` is the processor time that the scheduler's thread has
+    /// had so far.
+    pub fn pulse(&self, seen: &mut Seen, cpu_ns: u64) -> Pulse {
+        let full = seen.page == 0;
+        let watch = &self.watch;
+        let pulse = Pulse {
+            kind: "pulse",
+            full,
+            at: self.unix_s(self.now),
+            scheduler: self.scheduler_row(seen.last, cpu_ns),
+            workers: self.changed_workers(seen.page),
+            workers_gone: seen.workers.iter().copied().filter(|&id| self.workers.get(id).is_none()).collect(),
+            prefixes: self.changed_prefixes(seen.page),
+            bars: self.bars_since(seen.bars),
+            transfers: watch
+                .moves
+                .since(seen.moves.max(watch.moves.count().saturating_sub(MOVES_MAX)))
+                .map(|moved| self.move_row(moved))
+                .collect(),
+            events: self.events_since(seen.events),
+        };
+        let totals = &watch.totals;
+        seen.last = Some(Last { at: pulse.at, ended: totals.finished + totals.erred, cpu_ns });
+        seen.page = watch.tallies.page();
+        let here = self.workers.iter().filter(|(_, entry)| entry.facts.is_some());
+        seen.workers = here.map(|(id, _)| id).collect();
+        seen.bars = watch.stream.count();
+        seen.moves = watch.moves.count();
+        seen.events = watch.chronicle.changes();
+        pulse
+    }
+
+    fn scheduler_row(&self, last: Option<Last>, cpu_ns: u64) -> SchedulerRow {
+        let totals = &self.watch.totals;
+        let ended = totals.finished + totals.erred;
+        let at = self.unix_s(self.now);
+        let last = last.filter(|last| at > last.at);
+        let summary = self.worker_summary();
+        SchedulerRow {
+            id: self.config.name.clone(),
+            address: self.config.address.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.config.started_unix_s,
+            cpu: last.map(|last| cpu_ns.saturating_sub(last.cpu_ns) as f64 / 1e9 / (at - last.at)),
+            rss_bytes: None,
+            tasks: self.tasks.len() as u64,
+            clients: self.clients.iter().filter(|(_, client)| client.registered).count() as u32,
+            workers: summary.n_workers,
+            threads: summary.n_threads,
+            finished: totals.finished,
+            erred: totals.erred,
+            tasks_per_s: last.map(|last| (ended - last.ended) as f64 / (at - last.at)),
+            bytes_moved: self.watch.moves.nbytes,
+        }
+    }
+
+    fn changed_workers(&self, page: u64) -> Vec<WorkerRow> {
+        let changed = self.workers.iter().filter(|(_, entry)| entry.page >= page);
+        changed.filter_map(|(_, entry)| self.worker_row(entry)).collect()
+    }
+
+    fn changed_prefixes(&self, page: u64) -> Vec<PrefixRow> {
+        let stranded = self.stranded();
+        let mut changed: Vec<(u64, u32)> = self
+            .watch
+            .tallies
+            .iter()
+            .filter(|(number, tally)| {
+                (tally.page >= page || stranded.contains_key(number)) && tally.total > 0
+            })
+            .map(|(number, tally)| (tally.page, number))
+            .collect();
+        if changed.len() > PREFIXES_MAX {
+            changed.sort_unstable_by_key(|&(page, number)| Reverse((page, number)));
+            changed.truncate(PREFIXES_MAX);
+        }
+        let row = |&(_, number): &(u64, u32)| {
+            let no_worker = stranded.get(&number).copied().unwrap_or(0);
+            self.prefix_row(self.watch.tallies.get(number), no_worker)
+        };
+        changed.iter().map(row).collect()
+    }
+
+    /// How many queued tasks no worker may run, by tally.
+    pub(crate) fn stranded(&self) -> BTreeMap<u32, u32> {
+        let mut stranded = BTreeMap::new();
+        let is_served: Vec<bool> =
+            (0..self.lanes.len() as u32).map(|lane| self.is_served(crate::lane::LaneId(lane))).collect();
+        if self.queued > 0 && is_served.contains(&false) {
+            for (class, tally, queued) in self.watch.tallies.queued() {
+                if !is_served[self.classes[class].lane.0 as usize] {
+                    *stranded.entry(tally).or_default() += queued;
+                }
+            }
+        }
+        stranded
+    }
+
+    fn bars_since(&self, count: u64) -> Vec<BarRow> {
+        let stream = &self.watch.stream;
+        let from = count.max(stream.count().saturating_sub(BARS_MAX));
+        stream.since(from).map(|bar| self.bar_row(bar)).collect()
+    }
+
+    fn events_since(&self, changes: u64) -> Vec<EventRow> {
+        let mut events: Vec<EventRow> = self.watch.chronicle.since(changes).map(EventRow::from).collect();
+        events.drain(..events.len().saturating_sub(EVENTS_MAX));
+        events
+    }
+}

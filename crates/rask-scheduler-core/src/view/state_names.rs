@@ -1,0 +1,53 @@
+//! States as users see them, for many tasks at once.
+
+use std::collections::BTreeMap;
+
+use rask_types::TaskId;
+
+use crate::lane::LaneId;
+use crate::scheduler::Scheduler;
+use crate::story::Station;
+use crate::task::TaskState;
+
+/// Remembers which lanes are served: what is asked of each queued task, and costs a look at every worker.
+pub(crate) struct StateNames<'a> {
+    scheduler: &'a Scheduler,
+    served: BTreeMap<LaneId, bool>,
+}
+
+impl<'a> StateNames<'a> {
+    pub(crate) fn new(scheduler: &'a Scheduler) -> StateNames<'a> {
+        StateNames { scheduler, served: BTreeMap::new() }
+    }
+
+    /// The state's name, as `Scheduler::state_name` gives it.
+    pub(crate) fn of(&mut self, id: TaskId) -> &'static str {
+        let task = &self.scheduler.tasks[id];
+        if task.state == TaskState::Queued {
+            let lane = self.scheduler.classes[task.class].lane;
+            if !*self.served.entry(lane).or_insert_with(|| self.scheduler.is_served(lane)) {
+                return NO_WORKER;
+            }
+        }
+        task.state.name()
+    }
+}
+
+/// Queued, and no worker here may run it.
+pub(crate) const NO_WORKER: &str = "no-worker";
+
+/// A task that is not there any more.
+pub(crate) const FORGOTTEN: &str = "forgotten";
+
+/// The state may be asked for by this word.
+pub(crate) fn is_state(word: &str) -> bool {
+    let stations = [
+        Station::Released,
+        Station::Waiting,
+        Station::Queued,
+        Station::Processing,
+        Station::Memory,
+        Station::Erred,
+    ];
+    word == NO_WORKER || stations.iter().any(|station| station.name() == word)
+}

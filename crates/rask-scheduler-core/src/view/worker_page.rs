@@ -1,0 +1,117 @@
+//! All about one worker.
+
+use serde::Serialize;
+
+use super::{Label, WorkerFacts, WorkerRow};
+use crate::scheduler::Scheduler;
+use crate::watch::{LogLine, WorkerLog};
+use crate::worker::WorkerEntry;
+use std::sync::Arc;
+
+/// Tasks that were given to a worker and are named.
+const ASSIGNED_MAX: usize = 100;
+
+/// A worker that is here, or was.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)] // The document of the JSON says what they mean.
+pub struct WorkerPage {
+    pub worker: Option<WorkerRow>,
+    pub gone: Option<Gone>,
+    pub executing: Vec<Executing>,
+    pub assigned: Vec<Assigned>,
+    pub log: Vec<LogRow>,
+}
+
+/// A worker that is gone.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Gone {
+    #[serde(flatten)]
+    pub facts: Arc<WorkerFacts>,
+    pub at: f64,
+    pub reason: String,
+}
+
+/// A task that has been executing for a while.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Executing {
+    pub key: Label,
+    pub prefix: Arc<str>,
+    pub for_s: f64,
+}
+
+/// A task that the worker was given.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Assigned {
+    pub key: Label,
+    pub prefix: Arc<str>,
+    pub state: &'static str,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct LogRow {
+    pub at: f64,
+    pub topic: String,
+    pub text: String,
+}
+
+impl From<&LogLine> for LogRow {
+    fn from(line: &LogLine) -> LogRow {
+        let LogLine { at_s, topic, text } = line.clone();
+        LogRow { at: at_s, topic, text }
+    }
+}
+
+fn rows(log: &WorkerLog) -> Vec<LogRow> {
+    log.lines().map(LogRow::from).collect()
+}
+
+impl Scheduler {
+    /// The worker that is called so, by name, address or number; else the last one that was and is gone.
+    pub fn worker_page(&self, word: &str) -> Option<WorkerPage> {
+        let called = |entry: &&WorkerEntry| entry.facts.as_ref().is_some_and(|facts| facts.is_called(word));
+        if let Some(entry) = self.workers.iter().map(|(_, entry)| entry).find(called) {
+            return Some(WorkerPage {
+                worker: self.worker_row(entry),
+                gone: None,
+                executing: self.executing_on(entry),
+                assigned: self.assigned_to(entry),
+                log: rows(&entry.log),
+            });
+        }
+        let departed = self.watch.departed.find(word)?;
+        let gone = Gone { facts: departed.facts.clone(), at: departed.at_s, reason: departed.reason.clone() };
+        let log = rows(&departed.log);
+        Some(WorkerPage { worker: None, gone: Some(gone), executing: Vec::new(), assigned: Vec::new(), log })
+    }
+
+    fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
+        let current = |(run, since): (&rask_types::RunId, &rask_types::Tick)| {
+            let task = self.tasks.current(*run)?;
+            Some(Executing {
+                key: self.label(run.task),
+                prefix: self.watch.tallies.prefix_of(task.class).clone(),
+                for_s: self.now.ns_since(*since) as f64 / 1e9,
+            })
+        };
+        entry.executing.iter().zip(&entry.executing_since).filter_map(current).collect()
+    }
+
+    fn assigned_to(&self, entry: &WorkerEntry) -> Vec<Assigned> {
+        let Some(facts) = &entry.facts else { return Vec::new() };
+        let worker = rask_types::WorkerId(facts.id);
+        let assigned = |run: &rask_types::RunId| {
+            let task = self.tasks.current(*run).filter(|task| task.is_processing_on(worker))?;
+            Some(Assigned {
+                key: self.label(run.task),
+                prefix: self.watch.tallies.prefix_of(task.class).clone(),
+                state: task.state.name(),
+            })
+        };
+        entry.given.iter().filter_map(assigned).take(ASSIGNED_MAX).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! What happened to the cluster, for whoever runs it: workers and clients that come and go, retries, errors.
+
+use std::collections::VecDeque;
+
+/// Entries kept.
+const LEN_MAX: usize = 1_000;
+/// How many of the last entries an equal one may join, in a flood of few kinds.
+const NEIGHBOURS: usize = 8;
+/// Longer texts are cut: they are in the task's page in full.
+const TEXT_BYTES_MAX: usize = 1_000;
+
+/// What kind of happening it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    WorkerJoined,
+    WorkerLeft,
+    WorkerLost,
+    WorkerRefused,
+    ClientJoined,
+    ClientLeft,
+    Retry,
+    Error,
+    Restart,
+    Recomputed,
+}
+
+impl Kind {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::WorkerJoined => "worker-joined",
+            Kind::WorkerLeft => "worker-left",
+            Kind::WorkerLost => "worker-lost",
+            Kind::WorkerRefused => "worker-refused",
+            Kind::ClientJoined => "client-joined",
+            Kind::ClientLeft => "client-left",
+            Kind::Retry => "retry",
+            Kind::Error => "error",
+            Kind::Restart => "restart",
+            Kind::Recomputed => "recomputed",
+        }
+    }
+}
+
+/// One of them, or several equal ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Happening {
+    pub(crate) number: u64,
+    /// The last of them, in seconds of Unix time.
+    pub(crate) at_s: f64,
+    pub(crate) kind: Kind,
+    /// Who or what it happened to.
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) count: u64,
+    /// Counts changes of the chronicle: when this one changed last.
+    pub(crate) changed: u64,
+}
+
+/// The last of them.
+#[derive(Debug, Default)]
+pub(crate) struct Chronicle {
+    entries: VecDeque<Happening>,
+    next_number: u64,
+    changes: u64,
+}
+
+impl Chronicle {
+    /// Writes one down. One like a recent one is counted with it.
+    pub(crate) fn note(&mut self, at_s: f64, kind: Kind, subject: &str, text: &str) {
+        self.changes += 1;
+        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+        let is_same =
+            |known: &&mut Happening| known.kind == kind && known.subject == subject && known.text == text;
+        if let Some(known) = self.entries.iter_mut().rev().take(NEIGHBOURS).find(is_same) {
+            known.count += 1;
+            known.at_s = at_s;
+            known.changed = self.changes;
+            return;
+        }
+        if self.entries.len() == LEN_MAX {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Happening {
+            number: self.next_number,
+            at_s,
+            kind,
+            subject: subject.to_owned(),
+            text: text.to_owned(),
+            count: 1,
+            changed: self.changes,
+        });
+        self.next_number += 1;
+    }
+
+    /// Changes so far.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Those that are new or were counted up after so many changes, oldest first.
+    pub(crate) fn since(&self, changes: u64) -> impl Iterator<Item = &Happening> {
+        self.entries.iter().filter(move |happening| happening.changed > changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_neighbours_share_an_entry_and_old_ones_go() {
+        let mut chronicle = Chronicle::default();
+        for i in 0..3 {
+            chronicle.note(f64::from(i), Kind::Error, "inc", "no");
+            chronicle.note(f64::from(i), Kind::Error, "inc", "never");
+        }
+        let counts: Vec<u64> = chronicle.since(0).map(|happening| happening.count).collect();
+        assert_eq!(counts, [3, 3]);
+        let seen = chronicle.changes();
+        chronicle.note(9.0, Kind::Error, "inc", "no");
+        let news: Vec<(u64, u64)> = chronicle.since(seen).map(|news| (news.number, news.count)).collect();
+        assert_eq!(news, [(0, 4)]);
+        for i in 0..2 * LEN_MAX {
+            chronicle.note(0.0, Kind::Retry, &i.to_string(), "");
+        }
+        assert_eq!(chronicle.since(0).count(), LEN_MAX);
+    }
+}

@@ -1,0 +1,70 @@
+//! What of the scheduler's doings is written into the chronicle, and how.
+
+use rask_types::{ClientId, TaskError, TaskId, WorkerId};
+
+use super::{Departed, Kind};
+use crate::loss::Departure;
+use crate::scheduler::Scheduler;
+use crate::worker::WorkerEntry;
+
+impl Scheduler {
+    fn note(&mut self, kind: Kind, subject: &str, text: &str) {
+        let at_s = self.unix_s(self.now);
+        self.watch.chronicle.note(at_s, kind, subject, text);
+    }
+
+    /// A worker registered.
+    pub(crate) fn note_worker_joined(&mut self, worker: WorkerId) {
+        let at_s = self.unix_s(self.now);
+        self.watch.totals.workers_added += 1;
+        let Some(entry) = self.workers.get_mut(worker.0) else { return };
+        let said = &entry.description;
+        let threads = if said.nthreads == 1 { "thread" } else { "threads" };
+        let text = format!("{} with {} {threads}, process {}", said.address, said.nthreads, said.pid);
+        entry.log.push(at_s, "worker", &format!("joined at {text}"));
+        self.watch.chronicle.note(at_s, Kind::WorkerJoined, &said.name, &text);
+    }
+
+    /// A worker was sent away.
+    pub(crate) fn note_worker_refused(&mut self, worker: WorkerId, reason: &str) {
+        let Some(entry) = self.workers.get(worker.0) else { return };
+        let known = if entry.description.name.is_empty() { "a worker" } else { &entry.description.name };
+        let subject = known.to_owned();
+        self.note(Kind::WorkerRefused, &subject, reason);
+    }
+
+    /// A worker that had registered is gone.
+    pub(crate) fn note_worker_gone(&mut self, entry: &WorkerEntry, departure: &Departure<'_>, reason: &str) {
+        let Some(facts) = &entry.facts else { return };
+        self.watch.totals.workers_removed += 1;
+        let (kind, text) = match departure {
+            Departure::Orderly => (Kind::WorkerLeft, reason.to_owned()),
+            Departure::Death(Some(exit)) => (Kind::WorkerLost, exit.status.clone()),
+            Departure::Death(None) => (Kind::WorkerLost, reason.to_owned()),
+        };
+        let mut log = entry.log.clone();
+        let at_s = self.unix_s(self.now);
+        log.push(at_s, "worker", &format!("gone: {text}"));
+        self.note(kind, &facts.name, &text);
+        self.watch.departed.push(Departed { facts: facts.clone(), at_s, reason: text, log });
+    }
+
+    /// A value was lost with a worker, and is made again if it can be.
+    pub(crate) fn note_recomputed(&mut self, id: TaskId) {
+        let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
+        self.note(Kind::Recomputed, &prefix, "the worker that had the value is gone");
+    }
+
+    /// A task was on too many workers that died.
+    pub(crate) fn note_killer(&mut self, id: TaskId, error: &TaskError) {
+        let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
+        self.watch.totals.erred += 1;
+        self.note(Kind::Error, &prefix, &error.text);
+    }
+
+    /// A client had everything begun anew.
+    pub(crate) fn note_restart(&mut self, client: ClientId) {
+        let name = self.clients.get(client.0).map_or_else(String::new, |entry| entry.name.clone());
+        self.note(Kind::Restart, &name, "all tasks forgotten, all worker processes started anew");
+    }
+}
