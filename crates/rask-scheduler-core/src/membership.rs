@@ -30,8 +30,8 @@ impl Scheduler {
         match message {
             Said::Register(description) => self.on_register_worker(worker, description),
             Said::Finished(columns) => self.on_finished(worker, &columns),
-            Said::Erred { run, started_ns, duration_ns, error } => {
-                let stamp = Stamp { thread: 0, started_ns, duration_ns };
+            Said::Erred { run, thread, started_ns, duration_ns, error } => {
+                let stamp = Stamp { thread, started_ns, duration_ns };
                 self.on_erred(worker, run, stamp, error);
             }
             Said::Retracted { runs } => self.on_retracted(worker, &runs),
@@ -44,6 +44,7 @@ impl Scheduler {
             Said::DefineType { id, name } => self.on_define_type(worker, id, &name),
             Said::Reply { request, result } => self.on_op_reply(worker, request, result),
             Said::Heartbeat(metrics) => entry.metrics = metrics,
+            Said::Transferred(transfers) => self.on_transferred(worker, &transfers),
             Said::Notice { topic, text } => self.on_notice(worker, &topic, &text),
             Said::Goodbye { reason } => {
                 self.late_effects.push(Effect::CloseWorker(worker));

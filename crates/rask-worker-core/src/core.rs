@@ -1,6 +1,7 @@
 //! The machine: its state, and which handler takes which event.
 
 use hashbrown::HashMap;
+use rask_types::msg::Transfer;
 use rask_types::{ClassId, RunId, TaskError, Tick, WorkerId};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::outbox::Outbox;
 use crate::peers::Peers;
 use crate::run_table::RunTable;
 use crate::task::DepValue;
+use crate::transfers::TransferLog;
 use crate::waiting::Waiting;
 use crate::wanted::{Value, name};
 
@@ -97,6 +99,7 @@ pub struct WorkerCore<V> {
     pub(crate) kept: usize,
     pub(crate) kept_bytes: u64,
     pub(crate) peers: Peers,
+    pub(crate) transfers: TransferLog,
     pub(crate) out: Outbox<V>,
     /// Values that will not come, whose waiters have not been told.
     pub(crate) doomed: Vec<(RunId, Doom)>,
@@ -122,6 +125,7 @@ impl<V: Clone> WorkerCore<V> {
             kept: 0,
             kept_bytes: 0,
             peers: Peers::default(),
+            transfers: TransferLog::default(),
             out: Outbox::new(),
             doomed: Vec::new(),
             given_back: Vec::new(),
@@ -196,6 +200,11 @@ impl<V: Clone> WorkerCore<V> {
             kept_bytes: self.kept_bytes,
             fetching: self.peers.known.values().map(|peer| peer.flights.len() + peer.queue.len()).sum(),
         }
+    }
+
+    /// What was fetched since the last call, for a heartbeat.
+    pub fn take_transfers(&mut self, now: Tick) -> Vec<Transfer> {
+        self.transfers.take(now)
     }
 
     /// True once all is said.

@@ -74,7 +74,7 @@ impl<V: Clone> WorkerCore<V> {
                     return boarded;
                 }
                 fetch.at = Place::Flying(worker, request);
-                self.peers.take_off(worker, Flight { request, value, nbytes });
+                self.peers.take_off(worker, Flight { request, value, nbytes, since: self.now });
                 boarded.push(value);
             }
             if let Some(peer) = self.peers.known.get_mut(&worker) {
@@ -92,9 +92,7 @@ impl<V: Clone> WorkerCore<V> {
         value: RunId,
         result: Result<(DepValue<V>, u64), FetchFailure>,
     ) {
-        if !self.peers.land(worker, request, value) {
-            return;
-        }
+        let Some(since) = self.peers.land(worker, request, value) else { return };
         let Some(Value::Fetch(fetch)) = self.values.get_mut(&name(value)) else { return };
         if !fetch.is_asked(worker, request) {
             return;
@@ -107,6 +105,7 @@ impl<V: Clone> WorkerCore<V> {
         match result {
             Ok((here, measured_bytes)) => {
                 let nbytes = if fetch.quest.nbytes > 0 { fetch.quest.nbytes } else { measured_bytes };
+                self.transfers.note(value, worker, nbytes, since, self.now);
                 self.hand_over(value, here, nbytes, true);
                 self.say_stored(value, nbytes, &Arc::from(""));
             }

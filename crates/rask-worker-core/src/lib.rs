@@ -22,7 +22,7 @@
 //! * [`task`]: a run that can start, and the values it takes.
 //! * [`run_table`]: runs that are owed an answer.
 //! * `core`: the machine; its handlers lie in `compute`, `batch`, `answer`, `retract`, `fetch`, `values`.
-//! * `waiting`, `peers`, `wanted`, `outbox`: its parts.
+//! * `waiting`, `peers`, `wanted`, `transfers`, `outbox`: its parts.
 //! * `invariants`: what must hold after every event.
 
 mod answer;
@@ -38,6 +38,7 @@ mod peers;
 mod retract;
 pub mod run_table;
 pub mod task;
+mod transfers;
 mod values;
 mod waiting;
 mod wanted;

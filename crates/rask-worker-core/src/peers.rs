@@ -32,6 +32,8 @@ pub(crate) struct Flight {
     pub request: RequestId,
     pub value: RunId,
     pub nbytes: u64,
+    /// When it was asked for.
+    pub since: Tick,
 }
 
 /// All peers.
@@ -83,16 +85,16 @@ impl Peers {
         }
     }
 
-    /// The peer answered for one value: false if it was not asked.
-    pub fn land(&mut self, worker: WorkerId, request: RequestId, value: RunId) -> bool {
-        let Some(peer) = self.known.get_mut(&worker) else { return false };
+    /// The peer answered for one value: since when it was waited for, if it was asked.
+    pub fn land(&mut self, worker: WorkerId, request: RequestId, value: RunId) -> Option<Tick> {
+        let peer = self.known.get_mut(&worker)?;
         let asked = |flight: &Flight| flight.request == request && flight.value == value;
-        let Some(at) = peer.flights.iter().position(asked) else { return false };
+        let at = peer.flights.iter().position(asked)?;
         let flight = peer.flights.swap_remove(at);
         peer.flying_bytes -= flight.nbytes;
         self.flying_bytes -= flight.nbytes;
         self.plan_is_due = true;
-        true
+        Some(flight.since)
     }
 
     /// The link to a peer broke: what it was asked for, and what it was to be asked for.

@@ -330,6 +330,12 @@ impl Driver for WorkerDriver {
         if self.stage != Stage::Running {
             return None;
         }
+        if self.pulse.heartbeat_is_due(now) {
+            let transfers = self.core.take_transfers(now);
+            if !transfers.is_empty() {
+                io.send(self.scheduler, WorkerToScheduler::Transferred(transfers));
+            }
+        }
         let pulse = self.pulse.beat(now, &self.shared, &self.core.counts(), &mut self.peers, &self.serving);
         for message in pulse {
             io.send(self.scheduler, message);

@@ -37,6 +37,10 @@ impl Pulse {
         [self.next_heartbeat, self.next_look].into_iter().flatten().min()
     }
 
+    pub fn heartbeat_is_due(&self, now: Tick) -> bool {
+        self.next_heartbeat.is_some_and(|due| due <= now)
+    }
+
     /// What is due.
     pub fn beat(
         &mut self,
@@ -55,7 +59,7 @@ impl Pulse {
         if self.next_look.is_none() && (counts.unanswered > counts.waiting || !self.told.is_empty()) {
             self.next_look = Some(now.plus_ms(LOOK_MS));
         }
-        if self.next_heartbeat.is_some_and(|due| due <= now) {
+        if self.heartbeat_is_due(now) {
             self.next_heartbeat = Some(now.plus_ms(self.heartbeat_ms));
             messages.push(WorkerToScheduler::Heartbeat(Metrics {
                 cpu_percent: self.vitals.cpu_percent(now),

@@ -188,7 +188,7 @@ impl Scheduler {
         Some(ErrorFacts {
             kind,
             text: error.text.clone(),
-            traceback: String::new(),
+            traceback: error.traceback_text.clone(),
             key: error.key.clone(),
             worker: error.worker.clone(),
         })

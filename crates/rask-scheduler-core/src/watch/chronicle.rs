@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::log::head;
+
 /// Entries kept.
 const LEN_MAX: usize = 1_000;
 /// How many of the last entries an equal one may join, in a flood of few kinds.
@@ -69,7 +71,7 @@ impl Chronicle {
     /// Writes one down. One like a recent one is counted with it.
     pub(crate) fn note(&mut self, at_s: f64, kind: Kind, subject: &str, text: &str) {
         self.changes += 1;
-        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+        let text = head(text, TEXT_BYTES_MAX);
         let is_same =
             |known: &&mut Happening| known.kind == kind && known.subject == subject && known.text == text;
         if let Some(known) = self.entries.iter_mut().rev().take(NEIGHBOURS).find(is_same) {

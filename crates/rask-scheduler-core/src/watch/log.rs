@@ -18,6 +18,12 @@ pub(crate) struct LogLine {
     pub(crate) text: String,
 }
 
+/// The beginning of a text: at most so many bytes.
+pub(crate) fn head(text: &str, bytes_max: usize) -> &str {
+    let cut = (0..=bytes_max.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
+    &text[..cut.unwrap_or(0)]
+}
+
 /// The last lines of a worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WorkerLog {
@@ -28,14 +34,12 @@ pub(crate) struct WorkerLog {
 impl WorkerLog {
     /// Adds a line, at the cost of the oldest.
     pub(crate) fn push(&mut self, at_s: f64, topic: &str, text: &str) {
-        let mut text = text.to_owned();
-        if text.len() > LINE_BYTES_MAX {
-            let cut = text.floor_char_boundary(LINE_BYTES_MAX);
-            text.truncate(cut);
-            text.push('…');
+        let mut line = head(text, LINE_BYTES_MAX).to_owned();
+        if line.len() < text.len() {
+            line.push('…');
         }
-        self.nbytes += text.len();
-        self.lines.push_back(LogLine { at_s, topic: topic.to_owned(), text });
+        self.nbytes += line.len();
+        self.lines.push_back(LogLine { at_s, topic: topic.to_owned(), text: line });
         while self.lines.len() > LINES_MAX || self.nbytes > BYTES_MAX {
             let Some(oldest) = self.lines.pop_front() else { break };
             self.nbytes -= oldest.text.len();

@@ -1,8 +1,9 @@
 //! What of the scheduler's doings is written into the chronicle, and how.
 
+use rask_types::msg::Transfer;
 use rask_types::{ClientId, TaskError, TaskId, WorkerId};
 
-use super::{Departed, Kind};
+use super::{Departed, Kind, Move};
 use crate::loss::Departure;
 use crate::scheduler::Scheduler;
 use crate::worker::WorkerEntry;
@@ -60,6 +61,25 @@ impl Scheduler {
         let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
         self.watch.totals.erred += 1;
         self.note(Kind::Error, &prefix, &error.text);
+    }
+
+    /// A worker fetched values from others.
+    pub(crate) fn on_transferred(&mut self, worker: WorkerId, transfers: &[Transfer]) {
+        for transfer in transfers {
+            let ended_s = self.unix_s(self.now) - transfer.ended_ns_ago as f64 / 1e9;
+            let duration_s = transfer.duration_ns as f64 / 1e9;
+            let is_known = self.tasks.current(transfer.value).is_some();
+            self.watch.moves.push(Move {
+                to: worker,
+                from: transfer.from,
+                start_s: ended_s - duration_s,
+                duration_s,
+                nbytes: transfer.nbytes,
+                values: transfer.values,
+                value: transfer.value,
+                label: is_known.then(|| self.label(transfer.value.task)),
+            });
+        }
     }
 
     /// A client had everything begun anew.

@@ -18,4 +18,5 @@ mod results;
 mod scale;
 mod scatter;
 mod strangers;
+mod views;
 mod wants;

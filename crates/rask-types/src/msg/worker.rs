@@ -58,6 +58,23 @@ pub struct Metrics {
     pub sent_bytes: u64,
 }
 
+/// Values that a worker fetched from another: one, or several short fetches that followed each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transfer {
+    /// One of them, the first.
+    pub value: RunId,
+    /// Who had them.
+    pub from: WorkerId,
+    /// How many.
+    pub values: u32,
+    /// Their bytes.
+    pub nbytes: u64,
+    /// How long before this message the last one had come.
+    pub ended_ns_ago: u64,
+    /// From the first question to the last answer.
+    pub duration_ns: u64,
+}
+
 /// Something to do on a worker outside the task system.
 #[derive(Clone, PartialEq, Debug)]
 pub enum WorkerOp {
@@ -151,6 +168,8 @@ pub enum WorkerToScheduler {
     },
     /// Vital signs, every so often.
     Heartbeat(Metrics),
+    /// What was fetched since the last heartbeat, in the order in which it came.
+    Transferred(Vec<Transfer>),
     /// A message for clients' eyes.
     Notice {
         /// `print`, `warn` or `log`.

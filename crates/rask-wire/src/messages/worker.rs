@@ -1,6 +1,6 @@
 //! Worker and scheduler.
 
-use rask_types::msg::{Metrics, SchedulerToWorker, WorkerDescription, WorkerOp, WorkerToScheduler};
+use rask_types::msg::{Metrics, SchedulerToWorker, Transfer, WorkerDescription, WorkerOp, WorkerToScheduler};
 
 use crate::codec::{wire_enum, wire_struct};
 
@@ -17,6 +17,7 @@ wire_struct!(WorkerDescription {
     local_directory,
     nanny_instance,
 });
+wire_struct!(Transfer { value, from, values, nbytes, ended_ns_ago, duration_ns });
 wire_struct!(Metrics {
     cpu_percent,
     rss_bytes,
@@ -47,6 +48,7 @@ wire_enum!(WorkerToScheduler {
     12 Heartbeat(metrics),
     13 Notice { topic, text },
     14 Goodbye { reason },
+    15 Transferred(transfers),
 });
 wire_enum!(SchedulerToWorker {
     0 Welcome { worker, epoch, data_secret, heartbeat_ms },

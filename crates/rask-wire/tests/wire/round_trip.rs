@@ -80,5 +80,5 @@ fn the_strategies_make_every_kind_of_message() {
         let message: Message = strategies::message().new_tree(&mut runner).expect("a message").current();
         kinds.insert(frame_of(&message)[8]);
     }
-    assert_eq!(kinds.len(), 18 + 14 + 15 + 11 + 3 + 3 + 2 + 2, "{kinds:?}");
+    assert_eq!(kinds.len(), 18 + 14 + 16 + 11 + 3 + 3 + 2 + 2, "{kinds:?}");
 }

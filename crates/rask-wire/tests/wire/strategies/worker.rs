@@ -1,6 +1,6 @@
 //! Worker and scheduler.
 
-use rask_types::msg::{Metrics, SchedulerToWorker as S, WorkerDescription, WorkerToScheduler as W};
+use rask_types::msg::{Metrics, SchedulerToWorker as S, Transfer, WorkerDescription, WorkerToScheduler as W};
 
 use super::*;
 
@@ -68,12 +68,26 @@ fn metrics() -> impl Strategy<Value = Metrics> {
     )
 }
 
+fn transfer() -> impl Strategy<Value = Transfer> {
+    (run(), any::<u32>(), any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(
+        |(value, from, values, nbytes, ended_ns_ago, duration_ns)| Transfer {
+            value,
+            from: WorkerId(from),
+            values,
+            nbytes,
+            ended_ns_ago,
+            duration_ns,
+        },
+    )
+}
+
 fn about_the_worker() -> impl Strategy<Value = W> {
     prop_oneof![
         description().prop_map(W::Register),
         (any::<u32>(), text()).prop_map(|(id, name)| W::DefineType { id: TypeId(id), name }),
         (request(), result(payload(), error())).prop_map(|(request, result)| W::Reply { request, result }),
         metrics().prop_map(W::Heartbeat),
+        proptest::collection::vec(transfer(), 0..5).prop_map(W::Transferred),
         (text(), text()).prop_map(|(topic, text)| W::Notice { topic, text }),
         text().prop_map(|reason| W::Goodbye { reason }),
     ]

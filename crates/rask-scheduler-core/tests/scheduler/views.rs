@@ -1,0 +1,216 @@
+//! What those who look on see: whole pulses, deltas, pages.
+
+use rask_scheduler_core::Event;
+use rask_scheduler_core::view::{Pulse, Seen, TaskFilter};
+use rask_types::msg::{Metrics, Transfer, WorkerToScheduler};
+use rask_types::{Key, RunId, WorkerId};
+use serde_json::{Value, json};
+
+use crate::stage::{Graph, Stage, columns, key_of, raised, run, str_key};
+
+fn pulse(stage: &mut Stage, seen: &mut Seen) -> Pulse {
+    stage.tell(Event::Look);
+    stage.scheduler.pulse(seen, 0)
+}
+
+fn json_of(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+/// What of an object has these names.
+fn part(value: &Value, names: &[&str]) -> Value {
+    names.iter().map(|&name| (name.to_owned(), value[name].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+#[test]
+fn a_pulse_is_whole_first_and_then_says_what_changed() {
+    let mut stage = Stage::with_workers(2, 1);
+    let mut seen = Seen::default();
+    let first = pulse(&mut stage, &mut seen);
+    assert!(first.full);
+    let joined = json_of(&first.events);
+    assert_eq!(joined[1]["kind"], "worker-joined");
+    assert_eq!(joined[1]["subject"], "w0");
+    assert_eq!(json_of(&first.workers)[1]["address"], "tcp://h1:1");
+    assert!(pulse(&mut stage, &mut seen).is_quiet());
+
+    stage.submit(0, Graph::at(1).calls(2).call(&[1, 2]));
+    stage.finish(0, &[("t0#1", "a")]);
+    let second = pulse(&mut stage, &mut seen);
+    assert!(!second.full);
+    let prefixes = json_of(&second.prefixes);
+    let counts = ["prefix", "total", "waiting", "processing", "memory", "finished", "mean_s"];
+    assert_eq!(
+        part(&prefixes[0], &counts),
+        json!({"prefix": "f", "total": 3, "waiting": 1, "processing": 1, "memory": 1, "finished": 1, "mean_s": 0.05})
+    );
+    let bars = json_of(&second.bars);
+    assert_eq!(bars, json!([[0, 0, "f", 0.0, 0.05, 0.05, 1, 0, key_of(0, 1).to_string()]]));
+    assert_eq!(second.scheduler.finished, 1);
+
+    stage.die(1);
+    let third = pulse(&mut stage, &mut seen);
+    assert_eq!(third.workers_gone, [1]);
+    assert_eq!(json_of(&third.events)[0]["kind"], "worker-lost");
+    assert_eq!(json_of(&third.events)[0]["text"], "connection reset");
+}
+
+#[test]
+fn what_is_done_and_forgotten_still_counts_as_released_until_a_pause() {
+    let mut stage = Stage::with_workers(1, 4);
+    let mut seen = Seen::default();
+    stage.submit(0, Graph::at(1).calls(2));
+    stage.finish(0, &[("t0#1", "a"), ("t1#1", "b")]);
+    stage.release(0, &[1, 2]);
+    let row = |stage: &mut Stage, seen: &mut Seen| json_of(&pulse(stage, seen).prefixes)[0].clone();
+    assert_eq!(part(&row(&mut stage, &mut seen), &["total", "released"]), json!({"total": 2, "released": 2}));
+    stage.submit(0, Graph::at(3).calls(1));
+    assert_eq!(part(&row(&mut stage, &mut seen), &["total", "released"]), json!({"total": 3, "released": 2}));
+    stage.cancel(0, &[3], true);
+    stage.pass_ms(60_000);
+    stage.submit(0, Graph::at(4).calls(1));
+    assert_eq!(part(&row(&mut stage, &mut seen), &["total", "released"]), json!({"total": 1, "released": 0}));
+}
+
+#[test]
+fn tasks_that_no_worker_may_run_are_told_apart() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.define(0, 1, |class| class.workers = vec!["w9".into()]);
+    stage.submit(0, Graph::at(1).class(1).calls(3));
+    let row = json_of(&pulse(&mut stage, &mut Seen::default()).prefixes)[0].clone();
+    assert_eq!(part(&row, &["queued", "no_worker"]), json!({"queued": 0, "no_worker": 3}));
+    let filter = TaskFilter { search: String::new(), state: Some("no-worker".into()) };
+    assert!(filter.is_sound());
+    assert_eq!(stage.scheduler.scan_tasks(0, 100, 100, &filter).rows.len(), 3);
+}
+
+#[test]
+fn a_flood_of_short_executions_is_a_few_bars() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.submit(0, Graph::at(1).calls(10_000));
+    stage.finish_fast(0, &[("t0#1", "v")]);
+    let runs: Vec<RunId> = (1..10_000).map(|slot| RunId::new(slot, 1)).collect();
+    let mut results = columns(runs, 10_000);
+    results.started_ns = (1..10_000_u64).map(|i| i * 10_000).collect();
+    results.value_ends = (1..10_000).collect();
+    results.blob = vec![b'v'; 9_999].into();
+    // Not all of them were given out: what was not expected is not drawn.
+    stage.checks = false;
+    stage.say(0, WorkerToScheduler::Finished(results));
+    let bars = pulse(&mut stage, &mut Seen::default()).bars;
+    assert!((1..=4).contains(&bars.len()), "{bars:?}");
+}
+
+#[test]
+fn errors_are_in_the_stream_the_chronicle_and_the_workers_log() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.define(0, 1, |class| class.retries = 1);
+    stage.submit(0, Graph::at(1).class(1).call(&[]));
+    let mut seen = Seen::default();
+    pulse(&mut stage, &mut seen);
+    stage.say(0, raised("t0#1", "boom"));
+    stage.say(0, raised("t0#2", "boom"));
+    let told = pulse(&mut stage, &mut seen);
+    let kinds: Vec<&str> = told.events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["retry", "error"]);
+    assert_eq!(told.scheduler.erred, 2);
+    assert_eq!(told.bars.iter().map(|bar| bar.7).sum::<u32>(), 2);
+    let page = json_of(stage.scheduler.worker_page("w0"));
+    assert_eq!(page["log"][1]["topic"], "error");
+    assert_eq!(page["log"][1]["text"], format!("{}: boom", key_of(0, 1)));
+    let task = json_of(stage.scheduler.task_page(&key_of(0, 1)));
+    assert_eq!(task["error"]["text"], "boom");
+    assert_eq!(task["state"], "erred");
+    assert_eq!(task["story"][4]["cause"], "raised an exception");
+}
+
+#[test]
+fn a_workers_page_says_what_executes_and_for_how_long() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.submit(0, Graph::at(1).calls(1));
+    stage.say(0, WorkerToScheduler::Executing { runs: vec![run("t0#1")] });
+    stage.pass_ms(2_000);
+    stage.say(0, WorkerToScheduler::Heartbeat(Metrics { rss_bytes: 17, ..Metrics::default() }));
+    for topic in ["log", "print"] {
+        let text = "<b>hello</b>".to_owned();
+        let told = stage.say(0, WorkerToScheduler::Notice { topic: topic.to_owned(), text });
+        assert_eq!(told.is_empty(), topic == "log", "what is only logged is told to nobody: {told:?}");
+    }
+    let page = json_of(stage.scheduler.worker_page("tcp://h0:1"));
+    assert_eq!(page["worker"]["rss_bytes"], 17);
+    assert_eq!(page["executing"][0]["key"], key_of(0, 1).to_string());
+    assert_eq!(page["executing"][0]["for_s"], 2.0 + 0.001);
+    assert_eq!(page["assigned"][0]["state"], "processing");
+    assert_eq!(page["log"][2]["text"], "<b>hello</b>");
+    stage.die(0);
+    let gone = json_of(stage.scheduler.worker_page("w0"));
+    assert_eq!(gone["gone"]["reason"], "connection reset");
+    assert_eq!(gone["log"][3]["text"], "gone: connection reset");
+    assert!(stage.scheduler.worker_page("w7").is_none());
+}
+
+#[test]
+fn a_tasks_page_names_its_neighbours_and_where_its_value_went() {
+    let mut stage = Stage::with_workers(2, 1);
+    stage.submit(0, Graph::at(1).named("a", &[]).named("b", &[]).named("c", &[1, 2]));
+    stage.hold(0, &[("t0#1", 100)]);
+    stage.hold(1, &[("t1#1", 200)]);
+    stage.pass_ms(50);
+    stage.stored(0, "t1#1", 200);
+    let transfer = Transfer {
+        value: run("t1#1"),
+        from: WorkerId(1),
+        values: 1,
+        nbytes: 200,
+        ended_ns_ago: 1_000_000,
+        duration_ns: 9_000_000,
+    };
+    stage.say(0, WorkerToScheduler::Transferred(vec![transfer]));
+    let moved = json_of(&pulse(&mut stage, &mut Seen::default()).transfers);
+    assert_eq!((&moved[0][0], &moved[0][1], &moved[0][4]), (&json!(0), &json!(1), &json!(200)));
+    assert_eq!(moved[0][6], "b");
+    let page = json_of(stage.scheduler.task_page(&str_key("b")));
+    assert_eq!(page["transfers"][0]["from"], "w1");
+    assert_eq!(page["workers"], json!(["w1", "w0"]));
+    assert_eq!(page["dependents"], json!([{"key": "c", "state": "processing"}]));
+    assert_eq!(page["duration_s"].as_f64().unwrap() as f32, 0.05);
+    assert_eq!(page["clients"], json!(["client 0"]));
+    let page = json_of(stage.scheduler.task_page(&str_key("c")));
+    assert_eq!(page["dependencies"][1], json!({"key": "b", "state": "memory"}));
+    assert!(stage.scheduler.task_page(&Key::Int(3)).is_none());
+}
+
+#[test]
+fn tasks_and_graphs_are_scanned_piece_by_piece() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.define(0, 1, |class| class.prefix = "load-<script>".into());
+    stage.submit(0, Graph::at(1).calls(100).class(1).calls(50));
+    let filter = TaskFilter { search: "<scr".into(), state: None };
+    let (mut from, mut found, mut looks) = (Some(0), 0, 0);
+    while let Some(slot) = from {
+        let scan = stage.scheduler.scan_tasks(slot, 40, 20, &filter);
+        (from, found, looks) = (scan.next, found + scan.rows.len(), looks + 1);
+    }
+    assert_eq!((found, looks), (50, 5), "four pieces, and one of them twice");
+    let scan = stage.scheduler.scan_graph(0, 1_000, 1_000, Some("load-<script>"));
+    assert_eq!((scan.tasks.len(), scan.next), (50, None));
+    let first = &stage.scheduler.scan_graph(0, 1_000, 10, None).tasks[0];
+    assert_eq!(first.state, "processing");
+    let states = stage.scheduler.states_of(&[(first.id, first.birth), (first.id, first.birth + 1), (999, 1)]);
+    assert_eq!(states, ["processing", "forgotten", "forgotten"]);
+    let groups: Vec<(String, u64)> =
+        stage.scheduler.groups().iter().map(|group| (group.prefix.to_string(), group.tasks)).collect();
+    assert_eq!(groups, [("f".to_owned(), 100), ("load-<script>".to_owned(), 50)]);
+}
+
+#[test]
+fn prefixes_know_what_they_need() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.define(0, 1, |class| class.prefix = "load".into());
+    stage.define(0, 2, |class| class.prefix = "add".into());
+    stage.submit(0, Graph::at(1).class(1).call(&[]).class(2).call(&[1]).call(&[2, 1]));
+    let prefixes = json_of(&pulse(&mut stage, &mut Seen::default()).prefixes);
+    let add = prefixes.as_array().unwrap().iter().find(|row| row["prefix"] == "add").unwrap();
+    assert_eq!(add["needs"], json!(["load"]));
+    assert_eq!(stage.scheduler.counters().created, 3);
+}
