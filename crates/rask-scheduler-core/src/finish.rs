@@ -133,8 +133,8 @@ impl Scheduler {
             let ended = passage.replace(Passage::new(class, outcome.stamp, self.label(id)));
             self.draw(worker, ended);
         }
-        let state = TaskState::Memory { inline };
-        self.set_state_after(id, state, Cause::Finished(worker), outcome.stamp.duration_s());
+        self.set_state(id, TaskState::Memory { inline }, Cause::Finished(worker));
+        self.story.note_duration(self.tasks[id].story, outcome.stamp.duration_s());
         self.after_memory(id);
         Some(class)
     }
