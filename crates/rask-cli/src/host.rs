@@ -45,6 +45,14 @@ pub(crate) fn contact_addresses(bound: &Address) -> Vec<Address> {
     outside.into_iter().chain([loopback]).map(|ip| Address::tcp(ip.to_string(), *port)).collect()
 }
 
+/// The host by which others reach a wildcard; `None` if `host` is an address itself.
+pub(crate) fn reachable_host(host: &str) -> Option<String> {
+    match contact_addresses(&Address::tcp(host, 0)).swap_remove(0) {
+        Address::Tcp { host: reachable, .. } if reachable != host => Some(reachable),
+        _ => None,
+    }
+}
+
 /// The address of a network interface such as `eth0`, IPv4 if it has one.
 ///
 /// # Errors
@@ -119,6 +127,9 @@ mod tests {
         let addresses = contact_addresses(&Address::tcp("0.0.0.0", 8786));
         assert_eq!(addresses.last(), Some(&Address::tcp("127.0.0.1", 8786)));
         assert!(addresses.iter().all(|address| !address.to_string().contains("0.0.0.0:")));
+        assert_eq!(reachable_host("0.0.0.0"), reachable_host(""));
+        assert_ne!(reachable_host("0.0.0.0"), None);
+        assert_eq!(reachable_host("10.1.2.3"), None);
         let one = Address::tcp("10.1.2.3", 1);
         assert_eq!(contact_addresses(&one), vec![one]);
     }

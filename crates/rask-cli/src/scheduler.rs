@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use rask_cluster::{AccessFile, AccessGuard, access, random_bytes, random_u64, random_uuid};
 use rask_comm::{Address, DEFAULT_PORT};
-use rask_dashboard::Dashboard;
+use rask_dashboard::{Bound, Dashboard, DashboardOptions};
 use rask_scheduler::{SchedulerConfig, SchedulerHandle, SchedulerOptions};
 
 use crate::exit::{self, Failure};
@@ -64,8 +64,11 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let listen = listen_address(&options)?;
     let mut access = known_access(options.access_file.as_deref())?;
     let wanted = dashboard_address(&options, &listen)?;
-    let dashboard = wanted.as_ref().map(|(host, port)| serve_dashboard(host, *port)).transpose()?;
+    let dashboard = wanted.map(|place| bind_dashboard(place, &mut access)).transpose()?;
     let scheduler = start(&listen, &access, dashboard.as_ref())?;
+    let dashboard = dashboard.map(|bound| bound.serve(scheduler.views())).transpose();
+    let dashboard =
+        dashboard.map_err(|error| Failure::new(exit::BROKEN, format!("no dashboard: {error}")))?;
     let reactor = scheduler.reactor().clone();
     let interrupted = Arc::new(AtomicBool::new(false));
     let noted = interrupted.clone();
@@ -79,12 +82,8 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let published = publish(&access, options.access_file.as_deref())?;
     let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
 
-    let dashboard_line = dashboard.as_ref().zip(wanted).map(|(dashboard, (_, port))| {
-        let moved = port != 0 && port != dashboard.port();
-        let why = if moved { format!(" (port {port} is in use)") } else { String::new() };
-        format!("  dashboard    {}{why}", dashboard.link())
-    });
-    greet(&access, options.access_file.as_deref().unwrap_or(published.path()), dashboard_line);
+    let link = dashboard.as_ref().map(Dashboard::link);
+    greet(&access, options.access_file.as_deref().unwrap_or(published.path()), link);
 
     if scheduler.wait() {
         say("rask scheduler: shut down by a client");
@@ -134,13 +133,23 @@ fn dashboard_address(options: &Options, listen: &Address) -> Result<Option<(Stri
     Ok(Some((host, port)))
 }
 
-/// The dashboard, at another port if that one is taken.
-fn serve_dashboard(host: &str, port: u16) -> Result<Dashboard, Failure> {
-    let served = match Dashboard::start(host, port) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Dashboard::start(host, 0),
-        other => other,
+/// A dashboard at that host and port. It moves to no other: somebody may have bookmarked it, or scrape it.
+fn bind_dashboard((host, port): (String, u16), access: &mut AccessFile) -> Result<Bound, Failure> {
+    let options = DashboardOptions {
+        link_host: host::reachable_host(&host),
+        host,
+        port,
+        machine_names: vec![access::hostname()],
+        cluster: access.cluster.to_string(),
+        token: access.dashboard_token_text(),
     };
-    served.map_err(|error| Failure::usage(format!("{error}; see --dashboard-address and --no-dashboard")))
+    Dashboard::bind(options).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::usage(format!(
+            "the dashboard's port {port} is in use: perhaps another scheduler or a Client() of yours serves its dashboard there; \
+             choose another with --dashboard-address :PORT (0 takes a free one), or do without with --no-dashboard"
+        )),
+        _ => Failure::usage(format!("{error}; see --dashboard-address and --no-dashboard")),
+    })
 }
 
 /// The cluster of an access file that exists already, else a new one.
@@ -159,7 +168,7 @@ fn known_access(path: Option<&Path>) -> Result<AccessFile, Failure> {
 fn start(
     listen: &Address,
     access: &AccessFile,
-    dashboard: Option<&Dashboard>,
+    dashboard: Option<&Bound>,
 ) -> Result<SchedulerHandle, Failure> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let defaults = SchedulerConfig::default();
@@ -174,8 +183,8 @@ fn start(
         name: format!("Scheduler-{}", random_uuid()),
         data_secret: random_bytes::<32>().to_vec().into(),
         started_unix_s: started,
-        dashboard_link: dashboard.map_or_else(String::new, Dashboard::link),
-        dashboard_port: dashboard.map_or(0, Dashboard::port),
+        dashboard_link: dashboard.map_or_else(String::new, Bound::link),
+        dashboard_port: dashboard.map_or(0, Bound::port),
         allowed_failures,
         ..defaults
     };
@@ -210,7 +219,7 @@ fn publish(access: &AccessFile, path: Option<&Path>) -> Result<AccessGuard, Fail
 }
 
 /// What to do next, in the few lines a user reads.
-fn greet(access: &AccessFile, file: &Path, dashboard_line: Option<String>) {
+fn greet(access: &AccessFile, file: &Path, dashboard_link: Option<&str>) {
     let address = access.addresses[0].to_string();
     let short = address.strip_prefix("tcp://").unwrap_or(&address);
     let mut lines = vec![
@@ -219,7 +228,7 @@ fn greet(access: &AccessFile, file: &Path, dashboard_line: Option<String>) {
         format!("  add workers  rask worker {short}"),
         format!("  connect      Client(\"{short}\")"),
     ];
-    lines.extend(dashboard_line);
+    lines.extend(dashboard_link.map(|link| format!("  dashboard    {link}")));
     lines.push("Ctrl-C ends it.".to_owned());
     say(&lines.join("\n"));
 }
@@ -284,12 +293,18 @@ mod tests {
     }
 
     #[test]
-    fn a_dashboard_whose_port_is_taken_moves() {
-        let taken = serve_dashboard("127.0.0.1", 0).unwrap();
-        let moved = serve_dashboard("127.0.0.1", taken.port()).unwrap();
-        assert_ne!(moved.port(), taken.port());
-        let failure = serve_dashboard("192.0.2.1", 0).err().unwrap();
-        assert!(failure.text.contains("--dashboard-address"), "{failure}");
+    fn a_dashboard_that_cannot_be_where_it_should_is_an_error() {
+        let mut access = AccessFile::new(Vec::new());
+        let mut bind = |host: &str, port| bind_dashboard((host.to_owned(), port), &mut access);
+        let taken = bind("127.0.0.1", 0).unwrap();
+        let in_use = bind("127.0.0.1", taken.port()).err().unwrap();
+        assert!(in_use.text.contains(&format!("port {} is in use", taken.port())), "{in_use}");
+        for failure in [in_use, bind("192.0.2.1", 0).err().unwrap()] {
+            assert_eq!(failure.code, exit::USAGE);
+            for flag in ["--dashboard-address", "--no-dashboard"] {
+                assert!(failure.text.contains(flag), "{failure}");
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,11 @@ pub const FOLDER_VARIABLE: &str = "RASK_ACCESS_DIR";
 /// The form of the file; a reader refuses others.
 const FORM: u64 = 1;
 
+/// Read-only, and in a link that people copy: half as long as the secrets.
+const TOKEN_BYTES: usize = 16;
+/// A shorter token can be guessed, and is none.
+const TOKEN_BYTES_MIN: usize = 8;
+
 /// What an access file says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccessFile {
@@ -28,6 +33,8 @@ pub struct AccessFile {
     pub client_secret: Option<Secret>,
     /// Lets workers in; absent from a file made for clients.
     pub worker_secret: Option<Secret>,
+    /// Lets readers of the dashboard in; absent from a file made for those who join, and from old ones.
+    pub dashboard_token: Option<Secret>,
     /// The scheduler's process.
     pub pid: u32,
     /// The scheduler's host.
@@ -73,9 +80,15 @@ impl AccessFile {
             addresses,
             client_secret: Some(Secret::new(random_bytes::<32>())),
             worker_secret: Some(Secret::new(random_bytes::<32>())),
+            dashboard_token: Some(new_dashboard_token()),
             pid: std::process::id(),
             host: hostname(),
         }
+    }
+
+    /// The token as it stands in the dashboard's link, in hexadecimal digits; a new one if there is none so far.
+    pub fn dashboard_token_text(&mut self) -> String {
+        to_hex(self.dashboard_token.get_or_insert_with(new_dashboard_token).bytes())
     }
 
     /// Whom the scheduler lets in.
@@ -148,11 +161,16 @@ impl AccessFile {
             "addresses": addresses,
             "client_secret": secret(&self.client_secret),
             "worker_secret": secret(&self.worker_secret),
+            "dashboard_token": secret(&self.dashboard_token),
             "pid": self.pid,
             "host": self.host,
         });
         format!("{value:#}\n")
     }
+}
+
+fn new_dashboard_token() -> Secret {
+    Secret::new(random_bytes::<TOKEN_BYTES>())
 }
 
 fn parse(text: &str) -> Result<AccessFile, &'static str> {
@@ -171,6 +189,7 @@ fn parse(text: &str) -> Result<AccessFile, &'static str> {
         addresses: addresses.iter().map(address).collect::<Option<_>>().ok_or("an address is malformed")?,
         client_secret: secret("client_secret"),
         worker_secret: secret("worker_secret"),
+        dashboard_token: secret("dashboard_token").filter(|token| token.bytes().len() >= TOKEN_BYTES_MIN),
         pid: value["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0),
         host: value["host"].as_str().unwrap_or_default().to_owned(),
     })
@@ -250,6 +269,22 @@ mod tests {
             assert!(error.contains("x.json"), "{error}");
         }
         assert!(AccessFile::read(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_file_without_a_dashboard_token_gets_one_and_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.json");
+        AccessFile { dashboard_token: None, ..file() }.write(&path).unwrap();
+        let mut old = AccessFile::read(&path).unwrap();
+        assert_eq!(old.dashboard_token, None);
+        let token = old.dashboard_token_text();
+        assert_eq!((token.len(), token.clone()), (2 * TOKEN_BYTES, old.dashboard_token_text()));
+        old.write(&path).unwrap();
+        assert_eq!(AccessFile::read(&path).unwrap().dashboard_token_text(), token);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(&token, "00")).unwrap();
+        assert_eq!(AccessFile::read(&path).unwrap().dashboard_token, None, "a short one is none");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rask_comm::{Address, Credentials, ReactorHandle};
-use rask_dashboard::Dashboard;
+use rask_dashboard::{Bound, Dashboard, DashboardOptions};
 use rask_scheduler::{SchedulerConfig, SchedulerHandle, SchedulerOptions};
 
-use crate::access::{AccessFile, AccessGuard};
+use crate::access::{AccessFile, AccessGuard, hostname};
 use crate::entropy::{random_bytes, random_u64, random_uuid};
 use crate::nanny::{Nanny, NannyOptions, Reach};
 use crate::spawn::{OutputSink, WorkerCommand, WorkerSettings};
@@ -85,10 +85,10 @@ impl LocalCluster {
         }
         let mut access = AccessFile::new(Vec::new());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        let dashboard = options.dashboard.map(|(host, port)| serve_dashboard(&host, port)).transpose()?;
+        let dashboard = options.dashboard.map(|place| bind_dashboard(place, &mut access)).transpose()?;
         let config = SchedulerConfig {
-            dashboard_link: dashboard.as_ref().map_or_else(String::new, Dashboard::link),
-            dashboard_port: dashboard.as_ref().map_or(0, Dashboard::port),
+            dashboard_link: dashboard.as_ref().map_or_else(String::new, Bound::link),
+            dashboard_port: dashboard.as_ref().map_or(0, Bound::port),
             epoch: random_u64(),
             name: format!("Scheduler-{}", random_uuid()),
             data_secret: random_bytes::<32>().to_vec().into(),
@@ -97,6 +97,7 @@ impl LocalCluster {
         };
         let scheduler =
             rask_scheduler::start(SchedulerOptions { listen, acceptance: access.acceptance(), config })?;
+        let dashboard = dashboard.map(|bound| bound.serve(scheduler.views())).transpose()?;
         let worker_address = match options.protocol {
             Protocol::Tcp => scheduler.addresses()[0].clone(),
             Protocol::Unix => scheduler.addresses()[2].clone(),
@@ -212,8 +213,8 @@ impl LocalCluster {
         if let Some(mut nanny) = self.nanny.take() {
             nanny.close();
         }
-        self.scheduler = None;
         self.dashboard = None;
+        self.scheduler = None;
     }
 }
 
@@ -223,10 +224,20 @@ impl Drop for LocalCluster {
     }
 }
 
-/// The dashboard at that port, or at any if that one is taken.
-fn serve_dashboard(host: &str, port: u16) -> io::Result<Dashboard> {
-    match Dashboard::start(host, port) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Dashboard::start(host, 0),
+/// A dashboard at that host and port, or at any port if that one is taken.
+fn bind_dashboard((host, port): (String, u16), access: &mut AccessFile) -> io::Result<Bound> {
+    let options = DashboardOptions {
+        host,
+        port,
+        link_host: None,
+        machine_names: vec![hostname()],
+        cluster: access.cluster.to_string(),
+        token: access.dashboard_token_text(),
+    };
+    match Dashboard::bind(options.clone()) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Dashboard::bind(DashboardOptions { port: 0, ..options })
+        }
         other => other,
     }
 }

@@ -1,142 +1,164 @@
-//! The page of a cluster, served from the scheduler's process on a thread of its own.
+//! The page of a cluster and its data as JSON, served from the scheduler's process on a thread of its own.
 //!
-//! For now it is a plain page that says that the cluster runs and how to ask it: it holds none of the cluster's data, so
-//! nobody has to show a secret to read it. `/health` answers `ok`.
+//! The scheduler does not draw, and does not even write JSON: it lets this crate look at its state for moments, and everything
+//! else is done here or in the browser. Ten pages that are open cost it what one costs.
+//!
+//! * [`gate`](self): the token, and who may look;
+//! * `listen`: connections, and their bounds;
+//! * `routes`: which path gives what; `page` has the files, `api` the answers, `metrics` Prometheus' text;
+//! * `question`: how the scheduler is asked;
+//! * `beat`: the pulse that all open pages share; `live` is one page's WebSocket, `graph` the pictures.
+//!
+//! `docs/dashboard-api.md` is the reference of what is answered.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+mod api;
+mod beat;
+mod exposition;
+mod failure;
+mod gate;
+mod graph;
+mod listen;
+mod live;
+mod metrics;
+mod page;
+mod pages;
+mod picture;
+mod process;
+mod pulse;
+mod question;
+mod routes;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long a browser may take to ask, or to read.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A request line longer than this is none.
-const LINE_BYTES_MAX: u64 = 8 * 1024;
+use rask_scheduler::Views;
+use tokio::sync::oneshot;
 
-const PAGE: &str = include_str!("page.html");
+use crate::gate::Gate;
 
-/// A running page. Dropping it ends it.
-pub struct Dashboard {
+/// How long a dashboard that is dropped waits for its thread.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where a dashboard is served, and to whom.
+#[derive(Clone, Debug)]
+pub struct DashboardOptions {
+    /// Where to listen; empty means at all addresses of this machine.
+    pub host: String,
+    /// Port to listen at; 0 lets the system choose.
+    pub port: u16,
+    /// The host that the link names instead, if a browser should use another than the one that is listened at.
+    pub link_host: Option<String>,
+    /// Names of this machine: a browser may use them.
+    pub machine_names: Vec<String>,
+    /// The cluster's id in hexadecimal digits.
+    pub cluster: String,
+    /// Who knows it may look. Of characters that a link may have.
+    pub token: String,
+}
+
+/// A dashboard that has its address, so that the scheduler can be told the link, but does not answer yet.
+pub struct Bound {
+    listener: TcpListener,
     address: SocketAddr,
-    stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    options: DashboardOptions,
+}
+
+/// A dashboard that answers. Dropping it ends it, and what is open.
+pub struct Dashboard {
+    link: String,
+    port: u16,
+    stop: Option<oneshot::Sender<()>>,
+    /// Disconnected when the thread is done.
+    ended: mpsc::Receiver<()>,
+    /// A forked child has this value but not the thread.
+    pid: u32,
 }
 
 impl Dashboard {
-    /// Serves the page at `host:port`; port 0 lets the system choose.
+    /// Takes the address.
     ///
     /// # Errors
-    /// If the address is in use or is none.
-    pub fn start(host: &str, port: u16) -> io::Result<Dashboard> {
-        let host = if host.is_empty() { "0.0.0.0" } else { host };
+    /// If it is in use or is none; the error names it.
+    pub fn bind(options: DashboardOptions) -> io::Result<Bound> {
+        let (host, port) = (if options.host.is_empty() { "0.0.0.0" } else { &options.host }, options.port);
         let listener = TcpListener::bind((host, port)).map_err(|error| {
             io::Error::new(error.kind(), format!("the dashboard cannot listen at {host}:{port}: {error}"))
         })?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let thread = std::thread::Builder::new().name("rask-dashboard".to_owned()).spawn({
-            let stopping = stopping.clone();
-            move || {
-                for stream in listener.incoming() {
-                    if stopping.load(Ordering::Acquire) {
-                        break;
-                    }
-                    // A reader that goes away in the middle is its own affair.
-                    let _ = stream.and_then(answer);
-                }
-            }
-        })?;
-        Ok(Dashboard { address, stopping, thread: Some(thread) })
+        Ok(Bound { listener, address, options })
     }
 
     /// The port it is served at.
     pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The link that users are told; it has the token.
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+}
+
+impl Bound {
+    /// The port it will be served at.
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The link that users are told.
+    /// The link that users are told; it has the token.
     pub fn link(&self) -> String {
-        let ip = self.address.ip();
-        let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
+        let ip = match self.address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(_) => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+        };
+        let host = self.options.link_host.clone().unwrap_or_else(|| ip.to_string());
         let host = if host.contains(':') { format!("[{host}]") } else { host };
-        format!("http://{host}:{}/status", self.port())
+        format!("http://{host}:{}/status?token={}", self.port(), self.options.token)
+    }
+
+    /// Answers from now on, on a thread named `rask-dashboard`, from what the scheduler lets see.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn serve(self, views: Views) -> io::Result<Dashboard> {
+        let (link, port) = (self.link(), self.port());
+        let DashboardOptions { host, link_host, machine_names, cluster, token, .. } = self.options;
+        let hosts = machine_names.into_iter().chain(link_host).chain([host]);
+        let gate = Gate::new(&cluster, &token, hosts);
+        // One thread: what is asked is small, and the scheduler needs the other processors. Layouts go to a thread beside it.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(1)
+            .thread_name("rask-layout")
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (ending, ended) = mpsc::channel::<()>();
+        std::thread::Builder::new().name("rask-dashboard".to_owned()).spawn(move || {
+            let _ending = ending;
+            runtime.block_on(async {
+                tokio::select! {
+                    () = listen::serve(self.listener, gate, views, cluster) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Ends all connections, and waits for no layout.
+            runtime.shutdown_background();
+        })?;
+        Ok(Dashboard { link, port, stop: Some(stop), ended, pid: std::process::id() })
     }
 }
 
 impl Drop for Dashboard {
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Release);
-        // The thread waits for a reader: be one.
-        let ip = if self.address.ip().is_unspecified() { [127, 0, 0, 1].into() } else { self.address.ip() };
-        let woken = TcpStream::connect_timeout(&SocketAddr::new(ip, self.port()), PATIENCE);
-        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
-            let _ = thread.join();
+        drop(self.stop.take());
+        if self.pid == std::process::id() {
+            // Disconnected at once in all but the worst cases; then the thread ends when it can.
+            let _ = self.ended.recv_timeout(END_TIMEOUT);
         }
-    }
-}
-
-fn answer(stream: TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = String::new();
-    BufReader::new(io::Read::take(&stream, LINE_BYTES_MAX)).read_line(&mut line)?;
-    let mut words = line.split_whitespace();
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let path = path.split('?').next().unwrap_or_default();
-    let (status, kind, body) = match (method, path) {
-        ("GET" | "HEAD", "/health") => ("200 OK", "text/plain", "ok\n"),
-        ("GET" | "HEAD", "/" | "/status") => ("200 OK", "text/html; charset=utf-8", PAGE),
-        ("GET" | "HEAD", _) => ("404 Not Found", "text/plain", "There is no such page.\n"),
-        _ => ("405 Method Not Allowed", "text/plain", "Only GET.\n"),
-    };
-    let body = if method == "HEAD" { "" } else { body };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\
-         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nX-Content-Type-Options: nosniff\r\n\r\n",
-        body.len()
-    );
-    let mut stream = &stream;
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body.as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-
-    fn ask(dashboard: &Dashboard, request: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", dashboard.port())).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    #[test]
-    fn pages_are_served_and_others_are_not() {
-        let dashboard = Dashboard::start("127.0.0.1", 0).unwrap();
-        assert!(ask(&dashboard, "GET /status?x=1 HTTP/1.1\r\n\r\n").contains("<title>rask"));
-        assert!(ask(&dashboard, "GET /health HTTP/1.1\r\n\r\n").ends_with("ok\n"));
-        assert!(ask(&dashboard, "GET /nope HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
-        assert!(ask(&dashboard, "POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
-        assert!(ask(&dashboard, "\r\n").starts_with("HTTP/1.1 405"));
-    }
-
-    #[test]
-    fn a_taken_port_is_an_error_that_names_it() {
-        let dashboard = Dashboard::start("127.0.0.1", 0).unwrap();
-        let error = Dashboard::start("127.0.0.1", dashboard.port()).err().unwrap();
-        assert!(error.to_string().contains(&dashboard.port().to_string()), "{error}");
-    }
-
-    #[test]
-    fn it_ends_when_dropped() {
-        let dashboard = Dashboard::start("127.0.0.1", 0).unwrap();
-        let port = dashboard.port();
-        drop(dashboard);
-        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
     }
 }

@@ -79,7 +79,9 @@ impl LocalCluster {
             memory_address: cluster.memory_address().to_string(),
             folder: cluster.folder().to_owned(),
             access_file: cluster.access_path().map(ToOwned::to_owned),
-            dashboard_link: cluster.dashboard().map_or_else(String::new, |dashboard| dashboard.link()),
+            dashboard_link: cluster
+                .dashboard()
+                .map_or_else(String::new, |dashboard| dashboard.link().to_owned()),
             cluster: Mutex::new(Some(cluster)),
         })
     }

@@ -61,11 +61,13 @@ pub fn start(options: SchedulerOptions) -> io::Result<SchedulerHandle> {
     let ended = Arc::new(AtomicBool::new(false));
     let looks = Arc::new(LookQueue::default());
     let views = Views::new(looks.clone(), handle.clone());
-    let driver = SchedulerDriver::new(Scheduler::new(config), looks);
+    let driver = SchedulerDriver::new(Scheduler::new(config), looks.clone());
     let thread = std::thread::Builder::new().name("rask-scheduler".to_owned()).spawn({
         let ended = ended.clone();
         move || {
             let driver = reactor.run(driver);
+            // The driver lives on until somebody joins; who waits for a look must not.
+            looks.close();
             ended.store(true, Ordering::Release);
             driver
         }

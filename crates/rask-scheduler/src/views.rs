@@ -92,7 +92,10 @@ mod tests {
         let told = say.clone();
         assert!(views.look(move |look| told.send(look.core.task_count()).unwrap()));
         assert_eq!(hear.recv(), Ok(0));
-        drop(scheduler);
+        scheduler.stop();
+        while !scheduler.has_ended() {
+            std::thread::yield_now();
+        }
         assert!(!views.look(move |look| say.send(look.core.task_count()).unwrap()));
         assert!(hear.recv().is_err(), "nobody is left to send");
     }

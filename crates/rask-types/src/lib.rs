@@ -16,6 +16,7 @@ pub mod columns;
 pub mod error;
 pub mod id;
 pub mod key;
+mod key_text;
 pub mod msg;
 pub mod payload;
 pub mod tick;

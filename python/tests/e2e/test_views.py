@@ -3,9 +3,12 @@ reprs and HTML."""
 
 from __future__ import annotations
 
+import json
 import re
 
-from .peer import until, wait
+import pytest
+
+from .peer import rask_only, until, wait
 from .tasks import behind, div, inc, noted_behind, notes, same
 
 LARGE = b"x" * 5_000
@@ -147,17 +150,26 @@ def test_client_attributes(client, shared_cluster):
 
 
 def test_dashboard_link(client, shared_cluster):
-    assert re.match(r"https?://.+:\d+/status$", client.dashboard_link)
+    assert re.match(r"https?://.+:\d+/status(\?token=[0-9a-f]{32})?$", client.dashboard_link)
     assert client.dashboard_link == shared_cluster.dashboard_link
 
 
-def test_the_dashboard_answers(client):
-    """A page is there, whatever is on it for now."""
+@rask_only
+def test_the_dashboard_answers_whoever_has_the_link(client):
+    import urllib.error
     import urllib.request
 
+    address, token = client.dashboard_link.split("?token=")
     with urllib.request.urlopen(client.dashboard_link, timeout=10) as response:
         assert response.status == 200
-        assert b"<" in response.read()
+        assert b"<title>rask" in response.read()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address, timeout=10)
+    data = address.replace("/status", "/api/v1/workers")
+    asked = urllib.request.Request(data, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        workers = json.load(response)["workers"]
+    assert {worker["address"] for worker in workers} == set(client.nthreads())
 
 
 def test_get_versions(client):

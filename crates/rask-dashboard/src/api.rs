@@ -1,0 +1,174 @@
+//! The answers to questions about what is now: `docs/dashboard-api.md` describes each.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use rask_scheduler_core::view::{EventRow, TaskFilter, TaskRow, WorkerRow};
+use rask_types::Key;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::metrics;
+use crate::picture;
+use crate::pulse::{self, to_json};
+use crate::question::ask;
+use crate::routes::Site;
+
+/// Tasks in one answer.
+const TASKS_MAX: usize = 1_000;
+const TASKS_DEFAULT: usize = 100;
+/// Places of the task table that one look goes through; at a hundred nanoseconds each, the scheduler notices nothing.
+const SLOTS_PER_LOOK: u32 = 8_192;
+
+/// A value that becomes the body.
+pub(crate) struct Json<T>(T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match to_json(&self.0) {
+            Ok(text) => {
+                ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+            }
+            Err(failure) => failure.into_response(),
+        }
+    }
+}
+
+type Answer<T> = Result<Json<T>, Failure>;
+
+/// `/api/v1/status`
+pub(crate) async fn status(State(site): State<Arc<Site>>) -> Answer<impl Serialize> {
+    Ok(Json(pulse::whole(&site.views, &site.last_status).await?))
+}
+
+#[derive(Serialize)]
+struct Workers {
+    workers: Vec<WorkerRow>,
+}
+
+/// `/api/v1/workers`
+pub(crate) async fn workers(State(site): State<Arc<Site>>) -> Answer<impl Serialize> {
+    let pulse = pulse::whole(&site.views, &site.last_status).await?;
+    Ok(Json(Workers { workers: pulse.workers }))
+}
+
+#[derive(Serialize)]
+struct Events {
+    events: Vec<EventRow>,
+}
+
+/// `/api/v1/events`
+pub(crate) async fn events(State(site): State<Arc<Site>>) -> Answer<impl Serialize> {
+    let pulse = pulse::whole(&site.views, &site.last_status).await?;
+    Ok(Json(Events { events: pulse.events }))
+}
+
+/// `/api/v1/workers/NAME`
+pub(crate) async fn worker(
+    State(site): State<Arc<Site>>,
+    Path(name): Path<String>,
+) -> Answer<impl Serialize> {
+    let word = name.clone();
+    match ask(&site.views, move |look| look.core.worker_page(&word)).await? {
+        Some(page) => Ok(Json(page)),
+        None => {
+            let text = format!(
+                "no worker is called {name:?}, or was lately; /api/v1/workers lists those that are here"
+            );
+            Err(Failure::new(StatusCode::NOT_FOUND, text))
+        }
+    }
+}
+
+/// What tasks are asked for.
+#[derive(Deserialize)]
+pub(crate) struct TaskQuery {
+    #[serde(default)]
+    search: String,
+    state: Option<String>,
+    limit: Option<usize>,
+    after: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Tasks {
+    tasks: Vec<TaskRow>,
+    after: Option<u32>,
+    total: usize,
+}
+
+/// `/api/v1/tasks`
+pub(crate) async fn tasks(
+    State(site): State<Arc<Site>>,
+    query: Result<Query<TaskQuery>, QueryRejection>,
+) -> Answer<impl Serialize> {
+    let Query(TaskQuery { search, state, limit, after }) = query.map_err(unreadable)?;
+    let limit = limit.unwrap_or(TASKS_DEFAULT);
+    if !(1..=TASKS_MAX).contains(&limit) {
+        let text = format!("limit={limit}: between 1 and {TASKS_MAX} tasks are given at once");
+        return Err(Failure::new(StatusCode::BAD_REQUEST, text));
+    }
+    let filter = TaskFilter { search, state: state.filter(|state| !state.is_empty()) };
+    if !filter.is_sound() {
+        let text = "state: one of released, waiting, queued, no-worker, processing, memory, erred";
+        return Err(Failure::new(StatusCode::BAD_REQUEST, text));
+    }
+    let filter = Arc::new(filter);
+    let mut found = Tasks { tasks: Vec::new(), after: Some(after.unwrap_or(0)), total: 0 };
+    while let Some(from) = found.after
+        && found.tasks.len() < limit
+    {
+        let (filter, rows_max) = (filter.clone(), limit - found.tasks.len());
+        let look = move |look: rask_scheduler::Look<'_>| {
+            (look.core.scan_tasks(from, SLOTS_PER_LOOK, rows_max, &filter), look.core.task_count())
+        };
+        let (scan, total) = ask(&site.views, look).await?;
+        found.tasks.extend(scan.rows);
+        (found.after, found.total) = (scan.next, total);
+    }
+    Ok(Json(found))
+}
+
+/// `/api/v1/tasks/KEY`
+pub(crate) async fn task(State(site): State<Arc<Site>>, Path(text): Path<String>) -> Answer<impl Serialize> {
+    let keys = Key::from_text(&text);
+    let look = move |look: rask_scheduler::Look<'_>| keys.iter().find_map(|key| look.core.task_page(key));
+    match ask(&site.views, look).await? {
+        Some(page) => Ok(Json(page)),
+        None => {
+            let text = format!("{text} is not known here: it was never submitted, or is already forgotten");
+            Err(Failure::new(StatusCode::NOT_FOUND, text))
+        }
+    }
+}
+
+/// Which graph is asked for.
+#[derive(Deserialize)]
+pub(crate) struct GraphQuery {
+    group: Option<String>,
+}
+
+/// `/api/v1/graph`
+pub(crate) async fn graph(
+    State(site): State<Arc<Site>>,
+    query: Result<Query<GraphQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(GraphQuery { group }) = query.map_err(unreadable)?;
+    let text = picture::once(&site.views, group.as_deref()).await?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response())
+}
+
+/// `/metrics`
+pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Result<Response, Failure> {
+    let text = metrics::text(&site.views).await?;
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn unreadable(rejection: QueryRejection) -> Failure {
+    Failure::new(StatusCode::BAD_REQUEST, format!("{}; see docs/dashboard-api.md", rejection.body_text()))
+}

@@ -1,0 +1,48 @@
+//! Asking the scheduler: something looks at its state on its own thread, quickly, and what it saw comes back here.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use rask_scheduler::{Look, Views};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::failure::Failure;
+
+/// A scheduler that takes longer is stuck.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `look` sees.
+///
+/// # Errors
+/// If the scheduler has ended, is stuck, or `look` panicked: that is a bug of ours, and none that may end a cluster.
+pub(crate) async fn ask<T: Send + 'static>(
+    views: &Views,
+    look: impl FnOnce(Look<'_>) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let (answer, answered) = oneshot::channel();
+    let asked = views.look(move |state| {
+        // A look changes nothing of the state, so nothing is half done after a panic.
+        if let Ok(seen) = catch_unwind(AssertUnwindSafe(|| look(state))) {
+            let _ = answer.send(Some(seen));
+        } else {
+            let _ = answer.send(None);
+        }
+    });
+    if !asked {
+        return Err(Failure::no_scheduler());
+    }
+    match timeout(ANSWER_TIMEOUT, answered).await {
+        Ok(Ok(Some(seen))) => Ok(seen),
+        Ok(Ok(None)) => Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the question met a bug in rask; the scheduler's standard error says more",
+        )),
+        Ok(Err(_)) => Err(Failure::no_scheduler()),
+        Err(_) => Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the scheduler has not answered for 10 s; its process may be stopped or starved",
+        )),
+    }
+}
