@@ -286,7 +286,8 @@ def _text_of(error: BaseException) -> str:
 def _one_line(error: BaseException) -> str:
     text = _text_of(error).strip()
     first = text.splitlines()[0] if text else ""
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    line = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return line.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair is no text elsewhere
 
 
 # --- what cannot be pickled --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from rask import _core, _serialize
 from rask._python_version import PYTHON_VERSION
+from rask._traceback_text import traceback_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,12 +61,13 @@ def _is_mutable(value: Any) -> bool:
     return isinstance(value, list | dict | set | bytearray)
 
 
-def dump_failure(error: BaseException) -> tuple[bytes, bytes, str]:
-    """Pickle what a task raised, without the frames of this module."""
+def dump_failure(error: BaseException) -> tuple[bytes, bytes, str, str]:
+    """Pickle what a task raised, without the frames of this module; and its traceback as text."""
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
         tb = tb.tb_next
-    return _serialize.dump_exception(error.with_traceback(tb))
+    error = error.with_traceback(tb)
+    return *_serialize.dump_exception(error), traceback_text(error)
 
 
 # --- a worker as tasks see it ------------------------------------------------------------------------------

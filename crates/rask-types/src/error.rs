@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::payload::Payload;
 
+/// How long the text of a traceback may be: what is longer has lost its middle.
+pub const TRACEBACK_TEXT_BYTES_MAX: usize = 16 * 1024;
+
 /// What kind of failure it was, for the one who must raise the right exception.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ErrorKind {
@@ -39,6 +42,9 @@ pub struct TaskError {
     pub exception: Payload,
     /// The traceback: an encoded object of the worker's language; empty when there is none.
     pub traceback: Payload,
+    /// The traceback as the worker's language prints it, for faces that cannot decode `traceback`; at most
+    /// [`TRACEBACK_TEXT_BYTES_MAX`], empty when there is none.
+    pub traceback_text: String,
     /// Address of the worker where it happened; empty when it was none.
     pub worker: String,
 }
@@ -52,13 +58,49 @@ impl TaskError {
             text: text.into(),
             exception: Payload::default(),
             traceback: Payload::default(),
+            traceback_text: String::new(),
             worker: String::new(),
         }
     }
 }
 
+/// A text of at most `bytes_max`, whose middle is left out if it is longer: its head says where it began, its tail what
+/// happened.
+pub fn keep_ends(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    // As much as the mark between the ends may need.
+    let half = bytes_max.saturating_sub(48) / 2;
+    let head = &text[..(0..=half).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)];
+    let tail =
+        &text[(text.len() - half..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())..];
+    let missing = text.len() - head.len() - tail.len();
+    format!("{head}\n… {missing} bytes left out …\n{tail}")
+}
+
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {:?}: {}", self.key, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(keep_ends("short", 100), "short");
+        let long = format!("begin{}end", "ä".repeat(1000));
+        for bytes_max in [0, 50, 51, 52, 53, 99, 100, 101, 1000, 2007] {
+            let kept = keep_ends(&long, bytes_max);
+            assert!(kept.len() <= bytes_max.max(48), "{} of {bytes_max}", kept.len());
+            if bytes_max > 90 {
+                assert!(kept.starts_with("begin") && kept.ends_with("end"), "{kept}");
+                assert!(kept.contains("bytes left out"), "{kept}");
+            }
+        }
+        assert_eq!(keep_ends(&long, 2008), long);
     }
 }

@@ -26,7 +26,7 @@ pub use columns::{
     ArgsColumn, ComputeColumns, DepSource, DoneColumns, FinishedColumns, GraphChunk, HeldByWorker, KeyKind,
     TaskRun, Wants,
 };
-pub use error::{ErrorKind, TaskError};
+pub use error::{ErrorKind, TRACEBACK_TEXT_BYTES_MAX, TaskError, keep_ends};
 pub use id::{ClassId, ClientId, FutureId, RequestId, RunId, TaskId, TypeId, WorkerId};
 pub use key::{Key, KeyId, KeyParseError};
 pub use payload::{LocalObject, Payload};

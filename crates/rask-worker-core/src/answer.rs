@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rask_types::msg::WorkerToScheduler;
-use rask_types::{Payload, RunId, TaskError};
+use rask_types::{Payload, RunId};
 
 use crate::core::{Doom, WorkerCore, word};
-use crate::event::{Completion, Completions, Product};
+use crate::event::{Completion, Completions, Failure, Product};
 use crate::task::DepValue;
 use crate::waiting::Waiter;
 use crate::wanted::{Value, name};
@@ -66,9 +66,10 @@ impl<V: Clone> WorkerCore<V> {
         }
     }
 
-    pub(crate) fn on_failed(&mut self, run: RunId, started_ns: u64, duration_ns: u64, error: Arc<TaskError>) {
+    pub(crate) fn on_failed(&mut self, failure: Failure) {
+        let Failure { thread, run, started_ns, duration_ns, error } = failure;
         if let Some(flags) = self.take_executing(run) {
-            self.out.send(WorkerToScheduler::Erred { run, started_ns, duration_ns, error });
+            self.out.send(WorkerToScheduler::Erred { run, started_ns, duration_ns, thread, error });
             self.doom_if_watched(run, flags);
         }
     }
@@ -125,6 +126,7 @@ impl<V: Clone> WorkerCore<V> {
                         run: waiter.run,
                         started_ns: 0,
                         duration_ns: 0,
+                        thread: 0,
                         error: Arc::clone(error),
                     }),
                 }

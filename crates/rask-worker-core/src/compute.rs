@@ -167,6 +167,7 @@ impl<V: Clone> WorkerCore<V> {
             run,
             started_ns: 0,
             duration_ns: 0,
+            thread: 0,
             error: Arc::new(error),
         });
     }

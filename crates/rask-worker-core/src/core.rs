@@ -146,9 +146,7 @@ impl<V: Clone> WorkerCore<V> {
             Event::TakenBack { runs } => self.on_taken_back(&runs),
             Event::Drained { runs } => self.on_drained(&runs),
             Event::Finished(completions) => self.on_finished(completions),
-            Event::Failed { run, started_ns, duration_ns, error } => {
-                self.on_failed(run, started_ns, duration_ns, error);
-            }
+            Event::Failed(failure) => self.on_failed(failure),
             Event::Rescheduled { run } => self.on_rescheduled(run),
             Event::Fetched { worker, request, value, result } => {
                 self.on_fetched(worker, request, value, result);

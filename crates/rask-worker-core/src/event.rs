@@ -64,16 +64,7 @@ pub enum Event<V> {
     /// Threads finished runs.
     Finished(Completions<V>),
     /// A run failed.
-    Failed {
-        /// Which.
-        run: RunId,
-        /// Unix time.
-        started_ns: u64,
-        /// How long it took.
-        duration_ns: u64,
-        /// Why.
-        error: Arc<TaskError>,
-    },
+    Failed(Failure),
     /// A run asks to execute elsewhere.
     Rescheduled {
         /// Which.
@@ -134,6 +125,21 @@ pub struct Completion {
     pub duration_ns: u64,
     /// Where its inline value ends in the blob; where it begins, if its product is kept.
     pub value_end: u32,
+}
+
+/// A run that failed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Failure {
+    /// On which thread.
+    pub thread: u16,
+    /// Which.
+    pub run: RunId,
+    /// Unix time.
+    pub started_ns: u64,
+    /// How long it took.
+    pub duration_ns: u64,
+    /// Why.
+    pub error: Arc<TaskError>,
 }
 
 /// A result that stays on the worker.

@@ -44,6 +44,6 @@ mod wanted;
 
 pub use crate::core::{Counts, Limits, WorkerCore};
 pub use effect::Effect;
-pub use event::{Completion, Completions, Event, Product};
+pub use event::{Completion, Completions, Event, Failure, Product};
 pub use run_table::RunTable;
 pub use task::{DepSlot, DepValue, ReadyRun, TaskName};

@@ -119,7 +119,7 @@ fn what_cannot_travel_fails_its_dependents_only() {
     let error = failure("holds a lock");
     let result = Err(FetchFailure::Unserializable(error.clone()));
     let effects = s.feed(Event::Fetched { worker: NEAR, request: FIRST, value: run(9), result });
-    let erred = WorkerToScheduler::Erred { run: run(1), started_ns: 0, duration_ns: 0, error };
+    let erred = WorkerToScheduler::Erred { run: run(1), started_ns: 0, duration_ns: 0, thread: 0, error };
     assert_eq!(effects, [Effect::Send(erred), retracted(&[run(2)])]);
     assert_eq!(ready(&s.fetched(NEAR, FIRST, run(8))), [(run(3), vec![DepValue::Kept(8)])]);
 }

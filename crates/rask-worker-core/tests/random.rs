@@ -233,7 +233,7 @@ impl World {
         self.feed(match how {
             0..=2 => Event::Finished(inline(&[(run, b"tiny")])),
             3..=5 => Event::Finished(kept(run, run.task.0)),
-            6 => Event::Failed { run, started_ns: 1, duration_ns: 2, error: failure("x") },
+            6 => failed(run, "x"),
             _ => Event::Rescheduled { run },
         });
         if !broken.is_empty() {

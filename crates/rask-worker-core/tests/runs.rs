@@ -4,7 +4,7 @@ mod scenario;
 
 use rask_types::msg::WorkerToScheduler;
 use rask_types::{ClassId, FinishedColumns, HeldByWorker, Payload, RequestId, RunId, TypeId};
-use rask_worker_core::{Completions, DepValue, Effect, Event, ReadyRun, TaskName};
+use rask_worker_core::{Completions, DepValue, Effect, Event, Failure, ReadyRun, TaskName};
 use scenario::*;
 
 fn small(bytes: &'static [u8]) -> DepValue<u32> {
@@ -170,8 +170,14 @@ fn a_failed_run_is_answered_by_its_error() {
     let mut s = Scenario::new();
     s.compute(&[(run(1), vec![])]);
     let error = failure("no");
-    let failed = Event::Failed { run: run(1), started_ns: 3, duration_ns: 4, error: error.clone() };
-    let erred = WorkerToScheduler::Erred { run: run(1), started_ns: 3, duration_ns: 4, error };
+    let failed = Event::Failed(Failure {
+        thread: 5,
+        run: run(1),
+        started_ns: 3,
+        duration_ns: 4,
+        error: error.clone(),
+    });
+    let erred = WorkerToScheduler::Erred { run: run(1), started_ns: 3, duration_ns: 4, thread: 5, error };
     assert_eq!(s.feed(failed.clone()), [Effect::Send(erred)]);
     assert_eq!(s.feed(failed), [], "late");
     assert_eq!(s.feed(Event::Rescheduled { run: run(1) }), [], "late");
@@ -295,7 +301,7 @@ fn a_broken_link_gives_back_the_rest_of_the_chain() {
         core.handle(
             now,
             match how {
-                "erred" => Event::Failed { run: run(0), started_ns: 0, duration_ns: 0, error: failure("no") },
+                "erred" => failed(run(0), "no"),
                 "rescheduled" => Event::Rescheduled { run: run(0) },
                 _ => Event::TakenBack { runs: vec![run(0)] },
             },
@@ -392,7 +398,7 @@ fn events_about_nothing_change_nothing() {
         Event::Finished(inline(&[(run(1), b"x")])),
         Event::Finished(kept(run(1), 3)),
         Event::Finished(Completions::new(0)),
-        Event::Failed { run: run(1), started_ns: 0, duration_ns: 0, error: failure("x") },
+        failed(run(1), "x"),
         Event::Rescheduled { run: run(1) },
         Event::TakenBack { runs: vec![run(1)] },
         Event::Drained { runs: vec![run(1)] },

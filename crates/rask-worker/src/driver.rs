@@ -7,7 +7,7 @@ use rask_comm::{
 };
 use rask_types::msg::{FromData, Message, SchedulerToWorker, ToData, WorkerDescription, WorkerToScheduler};
 use rask_types::{Payload, TaskError, WorkerId};
-use rask_worker_core::{Effect, Event, Limits, WorkerCore};
+use rask_worker_core::{Effect, Event, Failure, Limits, WorkerCore};
 
 use crate::kept::{Kept, spare_objects_on_this_thread};
 use crate::lane::{Ending, Load, WAIT_NS_MAX};
@@ -159,12 +159,13 @@ impl WorkerDriver {
     }
 
     fn on_load(&mut self, load: Load, now: Tick) {
+        let thread = load.completions.thread;
         self.core.handle(now, Event::Finished(load.completions));
         for ending in load.endings {
             let event = match ending {
                 Ending::Failed { run, started_ns, duration_ns, error } => {
                     let error = Arc::new(self.signed(*error));
-                    Event::Failed { run, started_ns, duration_ns, error }
+                    Event::Failed(Failure { thread, run, started_ns, duration_ns, error })
                 }
                 Ending::Rescheduled { run } => Event::Rescheduled { run },
                 Ending::GivenBack { runs } => Event::TakenBack { runs },

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use rask_types::{ErrorKind, Payload, TaskError};
+use rask_types::{ErrorKind, Payload, TRACEBACK_TEXT_BYTES_MAX, TaskError, keep_ends};
 
 /// The error that says what a task raised.
 #[cold]
@@ -11,11 +11,12 @@ pub fn task_error(py: Python<'_>, kind: ErrorKind, key: String, error: &PyErr) -
     let dumped = DUMP
         .import(py, "rask._worker", "dump_failure")
         .and_then(|dump| dump.call1((error.clone_ref(py).into_value(py),)))
-        .and_then(|dumped| dumped.extract::<(Vec<u8>, Vec<u8>, String)>());
+        .and_then(|dumped| dumped.extract::<(Vec<u8>, Vec<u8>, String, String)>());
     match dumped {
-        Ok((exception, traceback, text)) => TaskError {
+        Ok((exception, traceback, text, printed)) => TaskError {
             exception: Payload::from_head(exception),
             traceback: Payload::from_head(traceback),
+            traceback_text: keep_ends(&printed, TRACEBACK_TEXT_BYTES_MAX),
             ..TaskError::new(kind, key, text)
         },
         // `dump_failure` never fails; if it does, the text is what is left.

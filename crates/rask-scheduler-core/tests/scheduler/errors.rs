@@ -47,8 +47,10 @@ fn only_exceptions_are() {
     stage.define(0, 1, |class| class.retries = 2);
     stage.submit(0, Graph::at(1).class(1).call(&[]));
     let error = TaskError::new(ErrorKind::Undecodable, "", "no module").into();
-    let said =
-        stage.say(0, WorkerToScheduler::Erred { run: run("t0#1"), started_ns: 0, duration_ns: 0, error });
+    let said = stage.say(
+        0,
+        WorkerToScheduler::Erred { run: run("t0#1"), started_ns: 0, duration_ns: 0, thread: 0, error },
+    );
     assert_eq!(said, [format!("c0 erred 1: no module of {} (undecodable)", key_of(0, 1))]);
 }
 
@@ -57,8 +59,10 @@ fn what_a_worker_calls_refused_is_a_failure_and_loses_nobody_a_future() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
     let error = TaskError::new(ErrorKind::Refused, "", "cannot").into();
-    let said =
-        stage.say(0, WorkerToScheduler::Erred { run: run("t0#1"), started_ns: 0, duration_ns: 0, error });
+    let said = stage.say(
+        0,
+        WorkerToScheduler::Erred { run: run("t0#1"), started_ns: 0, duration_ns: 0, thread: 0, error },
+    );
     assert_eq!(said, [format!("c0 erred 1: cannot of {} (undecodable)", key_of(0, 1))]);
 }
 

@@ -342,7 +342,7 @@ pub fn columns(runs: Vec<RunId>, duration_ns: u64) -> FinishedColumns {
 
 pub fn raised(run_text: &str, text: &str) -> WorkerToScheduler {
     let error = TaskError::new(ErrorKind::Exception, "", text).into();
-    WorkerToScheduler::Erred { run: run(run_text), started_ns: 0, duration_ns: 0, error }
+    WorkerToScheduler::Erred { run: run(run_text), started_ns: 0, duration_ns: 0, thread: 0, error }
 }
 
 pub fn item(name: &str, nbytes: u64, value: Option<&str>) -> ScatterItem {

@@ -478,7 +478,7 @@ impl World {
 
     pub fn fail(&mut self, worker: u32, run: RunId) {
         let error = TaskError::new(ErrorKind::Exception, "", "boom").into();
-        self.say(worker, WorkerToScheduler::Erred { run, started_ns: 0, duration_ns: 0, error });
+        self.say(worker, WorkerToScheduler::Erred { run, started_ns: 0, duration_ns: 0, thread: 0, error });
     }
 
     pub fn die(&mut self, worker: u32, b: u16) {

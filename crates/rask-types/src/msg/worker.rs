@@ -89,6 +89,8 @@ pub enum WorkerToScheduler {
         started_ns: u64,
         /// How long it took, in nanoseconds.
         duration_ns: u64,
+        /// On which of the worker's threads; 0 also if it never began.
+        thread: u16,
         /// Why.
         error: Arc<TaskError>,
     },

@@ -97,7 +97,7 @@ wire_struct!(TaskClass {
     annotations,
 });
 wire_struct!(NumberedClass { number, class });
-wire_struct!(TaskError { kind, key, text, exception, traceback, worker });
+wire_struct!(TaskError { kind, key, text, exception, traceback, traceback_text, worker });
 wire_enum!(ErrorKind {
     0 Exception,
     1 KilledWorker { last_worker, allowed_failures, deaths },

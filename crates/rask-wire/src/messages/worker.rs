@@ -34,7 +34,7 @@ wire_enum!(WorkerOp {
 wire_enum!(WorkerToScheduler {
     0 Register(description),
     1 Finished(columns),
-    2 Erred { run, started_ns, duration_ns, error },
+    2 Erred { run, started_ns, duration_ns, thread, error },
     3 Retracted { runs },
     4 Executing { runs },
     5 Seceded { run },

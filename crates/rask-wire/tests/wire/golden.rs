@@ -182,15 +182,17 @@ fn cold_messages() {
         ],
     );
     let mut error = TaskError::new(ErrorKind::Exception, "k", "t");
+    error.traceback_text = "f".into();
     error.worker = "w".into();
     check(
         WorkerToScheduler::Erred {
             run: RunId::new(1, 2),
             started_ns: 3,
             duration_ns: 4,
+            thread: 5,
             error: error.into(),
         },
-        &["0f000000000000004200000000000000", "0102030400016b0174000000000177"],
+        &["12000000000000004200000000000000", "010203040500016b01740000000001660177"],
     );
     check(
         ToData::Fetch { request: RequestId(1), values: vec![RunId::new(2, 3), RunId::new(9, 3)] },

@@ -10,7 +10,7 @@ use rask_types::{
     WorkerId,
 };
 use rask_worker_core::{
-    Completion, Completions, DepSlot, DepValue, Effect, Event, Limits, Product, ReadyRun, WorkerCore,
+    Completion, Completions, DepSlot, DepValue, Effect, Event, Failure, Limits, Product, ReadyRun, WorkerCore,
 };
 
 pub const ME: WorkerId = WorkerId(1);
@@ -140,6 +140,10 @@ pub fn kept(run: RunId, value: u32) -> Completions<u32> {
     completions.runs.push(completion(run, 0));
     completions.kept.push((0, Product { value, nbytes: 100, type_name: Arc::from("array") }));
     completions
+}
+
+pub fn failed(run: RunId, text: &str) -> Event<u32> {
+    Event::Failed(Failure { thread: 0, run, started_ns: 0, duration_ns: 0, error: failure(text) })
 }
 
 pub fn failure(text: &str) -> Arc<TaskError> {

@@ -119,9 +119,9 @@ fn error() -> BoxedStrategy<Arc<TaskError>> {
         Just(ErrorKind::Unserializable),
         Just(ErrorKind::Refused),
     ];
-    (kind, text(), text(), payload(), payload(), text())
-        .prop_map(|(kind, key, text, exception, traceback, worker)| {
-            Arc::new(TaskError { kind, key, text, exception, traceback, worker })
+    (kind, text(), text(), payload(), payload(), text(), text())
+        .prop_map(|(kind, key, text, exception, traceback, traceback_text, worker)| {
+            Arc::new(TaskError { kind, key, text, exception, traceback, traceback_text, worker })
         })
         .boxed()
 }

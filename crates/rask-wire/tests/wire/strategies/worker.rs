@@ -11,9 +11,11 @@ pub fn to_scheduler() -> impl Strategy<Value = W> {
 fn about_runs() -> impl Strategy<Value = W> {
     prop_oneof![
         5 => finished().prop_map(W::Finished),
-        1 => (run(), any::<u64>(), any::<u64>(), error()).prop_map(|(run, started_ns, duration_ns, error)| {
-            W::Erred { run, started_ns, duration_ns, error }
-        }),
+        1 => (run(), any::<u64>(), any::<u64>(), any::<u16>(), error()).prop_map(
+            |(run, started_ns, duration_ns, thread, error)| {
+                W::Erred { run, started_ns, duration_ns, thread, error }
+            }
+        ),
         1 => runs().prop_map(|runs| W::Retracted { runs }),
         1 => runs().prop_map(|runs| W::Executing { runs }),
         1 => run().prop_map(|run| W::Seceded { run }),
