@@ -77,9 +77,17 @@ pub(crate) struct Transition {
     previous: u32,
     task: TaskId,
     birth: u32,
-    /// How long the execution took that ended so, in seconds; not a number if none did.
-    pub(crate) took_s: f32,
+    /// How long the execution took that ended so, in nanoseconds; not a number if none did. There are 24 bits to it, which is
+    /// all that people read.
+    took_ns: f32,
     pub(crate) to: Station,
+}
+
+impl Transition {
+    /// How long the execution took that ended so, in seconds.
+    pub(crate) fn duration_s(&self) -> Option<f64> {
+        (!self.took_ns.is_nan()).then(|| f64::from(self.took_ns) / 1e9)
+    }
 }
 
 /// The state that a task came to, without its data.
@@ -145,7 +153,7 @@ impl Story {
     ) -> u32 {
         let Some(mask) = self.mask else { return NO_STORY };
         let number = self.next;
-        let transition = Transition { at, cause, number, previous, task, birth, took_s: f32::NAN, to };
+        let transition = Transition { at, cause, number, previous, task, birth, took_ns: f32::NAN, to };
         match self.ring.get_mut((number & mask) as usize) {
             Some(slot) => *slot = transition,
             None => self.ring.push(transition),
@@ -157,10 +165,10 @@ impl Story {
 
     /// Adds to an entry just written how long the execution took that ended so.
     #[inline]
-    pub(crate) fn note_duration(&mut self, number: u32, took_s: f32) {
+    pub(crate) fn note_duration(&mut self, number: u32, duration_ns: u64) {
         let at = number & self.mask.unwrap_or(0);
         if let Some(entry) = self.ring.get_mut(at as usize) {
-            entry.took_s = took_s;
+            entry.took_ns = duration_ns as i64 as f32;
         }
     }
 
