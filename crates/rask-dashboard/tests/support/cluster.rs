@@ -117,10 +117,11 @@ fn execute(thread: &WorkerThread, gate: &Gate) {
         while let Some(execution) = next {
             let class = classes.get(execution.class);
             let started = unix_ns();
-            let args = execution.args.head.to_vec();
+            // A value has at least one byte.
+            let args = [b"=", &execution.args.head[..]].concat();
             let outcome = match &class.function.payload.head[..] {
                 b"fail" => {
-                    let text = String::from_utf8(args.clone()).unwrap();
+                    let text = String::from_utf8(args[1..].to_vec()).unwrap();
                     let key = class.key_text(&execution.name);
                     RunOutcome::Failed(Box::new(TaskError::new(ErrorKind::Exception, key, text)))
                 }
