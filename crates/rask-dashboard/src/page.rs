@@ -25,8 +25,63 @@ impl Asset {
     }
 }
 
-/// Every file in `page/` but `index.html`.
-static ASSETS: [Asset; 0] = [];
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+macro_rules! assets {
+    ($($name:literal, $media_type:expr;)*) => {
+        /// Every file in `page/` but `index.html`.
+        static ASSETS: [Asset; [$($name),*].len()] =
+            [$(Asset::new($name, $media_type, include_bytes!(concat!("../page/", $name)))),*];
+    };
+}
+
+assets! {
+    "api.js", JAVASCRIPT;
+    "chart.js", JAVASCRIPT;
+    "colours.js", JAVASCRIPT;
+    "dom.js", JAVASCRIPT;
+    "early.js", JAVASCRIPT;
+    "events.js", JAVASCRIPT;
+    "format.js", JAVASCRIPT;
+    "frame.js", JAVASCRIPT;
+    "graph.js", JAVASCRIPT;
+    "graph_draw.js", JAVASCRIPT;
+    "header.js", JAVASCRIPT;
+    "histogram.js", JAVASCRIPT;
+    "history.js", JAVASCRIPT;
+    "icon.svg", SVG;
+    "lanes.js", JAVASCRIPT;
+    "live.js", JAVASCRIPT;
+    "loads.js", JAVASCRIPT;
+    "main.js", JAVASCRIPT;
+    "pages.css", CSS;
+    "picture_view.js", JAVASCRIPT;
+    "progress.js", JAVASCRIPT;
+    "refresh.js", JAVASCRIPT;
+    "router.js", JAVASCRIPT;
+    "series.js", JAVASCRIPT;
+    "status.js", JAVASCRIPT;
+    "store.js", JAVASCRIPT;
+    "stream.js", JAVASCRIPT;
+    "stream_draw.js", JAVASCRIPT;
+    "stream_rows.js", JAVASCRIPT;
+    "style.css", CSS;
+    "surface.js", JAVASCRIPT;
+    "table.js", JAVASCRIPT;
+    "task.js", JAVASCRIPT;
+    "tasks.js", JAVASCRIPT;
+    "time_window.js", JAVASCRIPT;
+    "tooltip.js", JAVASCRIPT;
+    "types.js", JAVASCRIPT;
+    "vendor/LICENSE-uPlot", TEXT;
+    "vendor/uPlot.iife.min.js", JAVASCRIPT;
+    "vendor/uPlot.min.css", CSS;
+    "worker.js", JAVASCRIPT;
+    "workers.js", JAVASCRIPT;
+}
 
 /// The file of that name.
 pub(crate) fn asset(name: &str) -> Option<&'static Asset> {

@@ -1,0 +1,99 @@
+// @ts-check
+// Elements. Texts of users become text nodes and never markup: nothing on this page is made from a string of HTML.
+
+/**
+ * An element: `h("a", {href, class: "x", onclick}, "text", child, null)`.
+ * @param {string} tag
+ * @param {Record<string, any>} [properties] attributes; those that begin with "on" are listeners
+ * @param {...(Node|string|number|null|undefined|false)} children
+ * @returns {any}
+ */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.className = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  append(element, children);
+  return element;
+}
+
+/** @param {Element} element @param {(Node|string|number|null|undefined|false)[]} children */
+function append(element, children) {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+}
+
+/** @param {Element} element @param {...(Node|string|number|null|undefined|false)} children */
+export function replace(element, ...children) {
+  element.textContent = "";
+  append(element, children);
+}
+
+/** Writes only what has changed, so that nothing is laid out anew and selections stay. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {HTMLElement} element @param {string} name of a CSS property @param {string} value */
+export function setStyle(element, name, value) {
+  if (element.style.getPropertyValue(name) !== value) element.style.setProperty(name, value);
+}
+
+/** @param {Element} element @param {string} name @param {string} value */
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/**
+ * Makes the children of `parent` those of `items`, in their order: an element is made once for each key and then kept.
+ * @template T
+ * @param {Element} parent
+ * @param {Map<any, any>} made elements by key; belongs to the caller
+ * @param {T[]} items
+ * @param {(item: T) => any} keyOf
+ * @param {(item: T) => any} make gives an object with `element`
+ * @param {(row: any, item: T) => void} update
+ */
+export function keyed(parent, made, items, keyOf, make, update) {
+  const gone = new Set(made.keys());
+  let at = parent.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    gone.delete(key);
+    let row = made.get(key);
+    if (!row) {
+      row = make(item);
+      made.set(key, row);
+    }
+    update(row, item);
+    if (row.element === at) at = at?.nextElementSibling ?? null;
+    else parent.insertBefore(row.element, at);
+  }
+  for (const key of gone) {
+    made.get(key).element.remove();
+    made.delete(key);
+  }
+}
+
+/** A panel with a heading. @param {string} title @param {string} name for its class @param {...(Node|string)} tools beside the heading */
+export function panel(title, name, ...tools) {
+  const body = h("div", { class: "panel-body" });
+  const heading = h("h2", {}, title);
+  const element = h("section", { class: `panel ${name}`, "aria-label": title }, h("div", { class: "panel-head" }, heading, ...tools), body);
+  return { element, body, heading };
+}
+
+/** @param {string} key */
+export const taskPath = (key) => `/tasks/${encodeURIComponent(key)}`;
+/** @param {string} name */
+export const workerPath = (name) => `/workers/${encodeURIComponent(name)}`;
+
+/** A link to a task's page, cut by the browser where it is too long. @param {string} key */
+export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, key);
+/** @param {string|null} name */
+export const workerLink = (name) => (name === null ? "–" : h("a", { class: "name", href: workerPath(name) }, name));

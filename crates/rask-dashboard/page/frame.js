@@ -1,0 +1,62 @@
+// @ts-check
+// When to draw: at most once for each picture of the screen, never while the page is hidden, and not at all when nobody asked.
+
+/** @type {Set<() => void>} */
+const wanted = new Set();
+/** The number of the animation frame that will draw, or 0. */
+let asked = 0;
+
+function run() {
+  asked = 0;
+  const now = [...wanted];
+  wanted.clear();
+  for (const draw of now) draw();
+}
+
+/** Draws soon. @param {() => void} draw the same function each time: that is how repeated wishes are one */
+export function drawSoon(draw) {
+  wanted.add(draw);
+  if (!asked && !document.hidden) asked = requestAnimationFrame(run);
+}
+
+/** @param {() => void} draw */
+export const drawNever = (draw) => wanted.delete(draw);
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && wanted.size && !asked) asked = requestAnimationFrame(run);
+});
+
+/**
+ * `wish` of the result draws soon, but not more often than every `ms`.
+ * @param {() => void} draw @param {number} ms
+ */
+export function throttled(draw, ms) {
+  let last = -Infinity;
+  let timer = 0;
+  const now = () => {
+    last = performance.now();
+    draw();
+  };
+  return {
+    wish() {
+      if (timer) return;
+      const rest = last + ms - performance.now();
+      if (rest <= 0) drawSoon(now);
+      else {
+        timer = window.setTimeout(() => {
+          timer = 0;
+          drawSoon(now);
+        }, rest);
+      }
+    },
+    /** Draws with the next picture, however long ago the last one was. */
+    now: () => drawSoon(now),
+    end() {
+      clearTimeout(timer);
+      timer = 0;
+      drawNever(now);
+    },
+  };
+}
+
+export const calm = matchMedia("(prefers-reduced-motion: reduce)");

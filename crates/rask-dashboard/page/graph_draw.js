@@ -1,0 +1,157 @@
+// @ts-check
+// Draws the graph: tasks as dots that get names when there is room, groups as boxes with a bar of their states.
+
+import { colour, prefixColour, stateColour } from "./colours.js";
+import * as format from "./format.js";
+import { PARTS } from "./progress.js";
+import { store } from "./store.js";
+import { fitted } from "./stream_draw.js";
+import { FONT } from "./surface.js";
+
+/** @typedef {import("./types.js").Graph} Graph */
+/** @typedef {import("./picture_view.js").PictureView} View */
+/** @typedef {{context: CanvasRenderingContext2D, width: number, height: number}} Surface */
+
+/** A group's box, in pixels of the screen: texts do not shrink with the picture. */
+export const BOX = { width: 148, height: 52 };
+const LABEL_FROM_PX = 46;
+
+/**
+ * How far the nearest nodes are apart in the picture: what a dot, and a box, may take.
+ * @param {Graph} graph
+ */
+export function spacingOf(graph) {
+  const rows = new Map();
+  for (const { x, y } of graph.nodes) {
+    const row = rows.get(y);
+    if (row) row.push(x);
+    else rows.set(y, [x]);
+  }
+  let spacing = Infinity;
+  for (const row of rows.values()) {
+    row.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
+    for (let i = 1; i < row.length; i += 1) if (row[i] > row[i - 1]) spacing = Math.min(spacing, row[i] - row[i - 1]);
+  }
+  const heights = [...rows.keys()].sort((a, b) => a - b);
+  for (let i = 1; i < heights.length; i += 1) spacing = Math.min(spacing, heights[i] - heights[i - 1]);
+  return Number.isFinite(spacing) ? spacing : Math.max(60, graph.width / 4);
+}
+
+/** The radius of a dot on the screen. @param {number} spacing @param {View} view */
+export const radiusOf = (spacing, view) => Math.max(1.6, Math.min(9, spacing * view.zoom * 0.3));
+
+/** @param {Surface} surface @param {View} view @param {Graph} graph @param {number} spacing @param {number} hovered number of a node, or -1 */
+export function drawGraph(surface, view, graph, spacing, hovered) {
+  const { context, width, height } = surface;
+  context.clearRect(0, 0, width, height);
+  drawEdges(context, view, graph, hovered, surface);
+  if (graph.of === "groups") graph.nodes.forEach((node, i) => drawGroup(context, view, node, i === hovered));
+  else drawTasks(surface, view, graph, spacing, hovered);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {View} view @param {Graph} graph @param {number} hovered @param {Surface} surface */
+function drawEdges(context, view, graph, hovered, surface) {
+  const { nodes, edges } = graph;
+  const path = (/** @type {[number, number]} */ [i, j]) => {
+    if (!nodes[i] || !nodes[j]) return;
+    const [x1, y1] = [view.x(nodes[j].x), view.y(nodes[j].y)];
+    const [x2, y2] = [view.x(nodes[i].x), view.y(nodes[i].y)];
+    if (Math.max(x1, x2) < 0 || Math.min(x1, x2) > surface.width || Math.max(y1, y2) < 0 || Math.min(y1, y2) > surface.height) return;
+    context.moveTo(x1, y1);
+    // Bent along the longer way, so that edges leave and enter as the layers lie.
+    if (Math.abs(x2 - x1) > Math.abs(y2 - y1) * 2 && graph.width > graph.height) context.bezierCurveTo((x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2);
+    else context.bezierCurveTo(x1, (y1 + y2) / 2, x2, (y1 + y2) / 2, x2, y2);
+  };
+  context.lineWidth = 1;
+  context.strokeStyle = colour("edge");
+  context.globalAlpha = edges.length > 3000 ? 0.35 : 0.8;
+  context.beginPath();
+  for (const edge of edges) path(edge);
+  context.stroke();
+  context.globalAlpha = 1;
+  if (hovered < 0) return;
+  context.lineWidth = 1.6;
+  context.strokeStyle = colour("ink");
+  context.beginPath();
+  for (const edge of edges) if (edge[0] === hovered || edge[1] === hovered) path(edge);
+  context.stroke();
+}
+
+/** @param {Surface} surface @param {View} view @param {Graph} graph @param {number} spacing @param {number} hovered */
+function drawTasks({ context, width, height }, view, graph, spacing, hovered) {
+  const radius = radiusOf(spacing, view);
+  const labelled = spacing * view.zoom >= LABEL_FROM_PX;
+  context.font = `11px ${FONT}`;
+  context.textAlign = "center";
+  context.textBaseline = "top";
+  graph.nodes.forEach((node, i) => {
+    const [x, y] = [view.x(node.x), view.y(node.y)];
+    if (x < -80 || y < -30 || x > width + 80 || y > height + 30) return;
+    const state = node.state ?? "waiting";
+    dot(context, x, y, i === hovered ? radius + 2 : radius, state);
+    if (labelled) {
+      context.fillStyle = colour("muted");
+      context.fillText(fitted(context, format.oneLine(node.label ?? node.prefix, 40), spacing * view.zoom - 8), x, y + radius + 3);
+    }
+  });
+}
+
+/** State as colour, and erred and waiting as shapes, too. @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} radius @param {string} state */
+function dot(context, x, y, radius, state) {
+  context.beginPath();
+  if (state === "erred") {
+    const r = radius * 1.15;
+    context.moveTo(x, y - r);
+    context.lineTo(x + r, y);
+    context.lineTo(x, y + r);
+    context.lineTo(x - r, y);
+    context.closePath();
+  } else context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = stateColour(state);
+  context.fill();
+  context.lineWidth = 1.5;
+  if (state === "processing" && radius > 3) {
+    context.strokeStyle = colour("ink");
+    context.stroke();
+  } else {
+    context.strokeStyle = colour("panel");
+    context.stroke();
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {View} view @param {import("./types.js").GraphNode} node @param {boolean} hovered */
+function drawGroup(context, view, node, hovered) {
+  const row = store.prefixes.get(node.prefix);
+  const [x, y] = [view.x(node.x) - BOX.width / 2, view.y(node.y) - BOX.height / 2];
+  context.beginPath();
+  context.roundRect(x, y, BOX.width, BOX.height, 6);
+  context.fillStyle = colour("panel");
+  context.fill();
+  context.lineWidth = hovered ? 2 : 1;
+  context.strokeStyle = colour(hovered ? "ink" : "edge");
+  context.stroke();
+  context.fillStyle = prefixColour(node.prefix);
+  context.fillRect(x + 9, y + 10, 9, 9);
+  context.font = `600 12px ${FONT}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.fillStyle = colour("ink");
+  context.fillText(fitted(context, format.oneLine(node.prefix, 40), BOX.width - 34), x + 24, y + 15);
+  const total = Math.max(1, row?.total ?? 1);
+  let left = x + 9;
+  const whole = BOX.width - 18;
+  context.fillStyle = colour("lane");
+  context.fillRect(left, y + 26, whole, 6);
+  for (const part of PARTS) {
+    const share = row ? part.of(row) / total : 0;
+    if (!share) continue;
+    context.fillStyle = stateColour(part.state);
+    const wide = Math.min(Math.max(1.5, share * whole), x + 9 + whole - left);
+    context.fillRect(left, y + 26, wide, 6);
+    left += wide;
+  }
+  context.font = `11px ${FONT}`;
+  context.fillStyle = colour("muted");
+  const words = row ? `${format.short(row.memory + row.released)} / ${format.short(row.total)}${row.erred ? `, ${format.short(row.erred)} erred` : row.processing ? `, ${format.short(row.processing)} now` : ""}` : "";
+  context.fillText(fitted(context, words, whole), x + 9, y + 42);
+}

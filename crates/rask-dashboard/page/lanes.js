@@ -1,0 +1,114 @@
+// @ts-check
+// Executions and transfers of the last minutes, by worker and thread, so that a part of the time is found by bisection.
+
+/** Bars and transfers that are kept; the oldest go first. */
+const KEPT_MAX = 60000;
+
+/** @typedef {import("./types.js").Bar} Bar */
+/** @typedef {import("./types.js").Transfer} Transfer */
+
+/** @param {Bar} bar */
+export const barEnd = (bar) => bar[3] + bar[4];
+/** @param {Transfer} transfer */
+export const transferEnd = (transfer) => transfer[2] + transfer[3];
+
+/**
+ * The first of `items`, which are sorted by `endOf`, that ends at `at` or later.
+ * @template T @param {T[]} items @param {(item: T) => number} endOf @param {number} at
+ */
+export function firstEndingAfter(items, endOf, at) {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (endOf(items[middle]) < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Puts an item in its place: nearly always the end. @template T @param {T[]} items @param {(item: T) => number} endOf @param {T} item */
+function insert(items, endOf, item) {
+  const end = endOf(item);
+  if (!items.length || endOf(items[items.length - 1]) <= end) items.push(item);
+  else items.splice(firstEndingAfter(items, endOf, end), 0, item);
+}
+
+export class Lanes {
+  constructor() {
+    /** @type {Map<number, Bar[][]>} by worker, then by thread; sorted by their ends */
+    this.threads = new Map();
+    /** @type {Map<number, Transfer[]>} by receiving worker; sorted by their ends */
+    this.transfers = new Map();
+    this.kept = 0;
+    /** The longest transfer: how far before its end one may begin. */
+    this.transferMax = 0;
+    /** When the newest of all ended. */
+    this.newest = 0;
+  }
+
+  clear() {
+    Object.assign(this, new Lanes());
+  }
+
+  /** @param {Bar[]} bars @param {Transfer[]} transfers */
+  add(bars, transfers) {
+    for (const bar of bars) {
+      let lanes = this.threads.get(bar[0]);
+      if (!lanes) this.threads.set(bar[0], (lanes = []));
+      while (lanes.length <= bar[1]) lanes.push([]);
+      insert(lanes[bar[1]], barEnd, bar);
+      this.newest = Math.max(this.newest, barEnd(bar));
+    }
+    for (const transfer of transfers) {
+      let lane = this.transfers.get(transfer[0]);
+      if (!lane) this.transfers.set(transfer[0], (lane = []));
+      insert(lane, transferEnd, transfer);
+      this.transferMax = Math.max(this.transferMax, transfer[3]);
+      this.newest = Math.max(this.newest, transferEnd(transfer));
+    }
+    this.kept += bars.length + transfers.length;
+    if (this.kept > KEPT_MAX * 1.2) this.trim();
+  }
+
+  /**
+   * A whole pulse has the last bars: they take the place of what is known of that time, and what is older stays.
+   * @param {Bar[]} bars @param {Transfer[]} transfers
+   */
+  renew(bars, transfers) {
+    const from = Math.min(...bars.map(barEnd), ...transfers.map(transferEnd), Infinity);
+    for (const lanes of this.threads.values()) for (const lane of lanes) lane.length = firstEndingAfter(lane, barEnd, from);
+    for (const lane of this.transfers.values()) lane.length = firstEndingAfter(lane, transferEnd, from);
+    this.add(bars, transfers);
+  }
+
+  /** Drops the oldest, so that KEPT_MAX remain. */
+  trim() {
+    const ends = [];
+    for (const lanes of this.threads.values()) for (const lane of lanes) for (const bar of lane) ends.push(barEnd(bar));
+    for (const lane of this.transfers.values()) for (const transfer of lane) ends.push(transferEnd(transfer));
+    const sorted = Float64Array.from(ends).sort();
+    const from = sorted[Math.max(0, sorted.length - KEPT_MAX)];
+    this.kept = 0;
+    for (const [worker, lanes] of this.threads) {
+      for (const lane of lanes) {
+        lane.splice(0, firstEndingAfter(lane, barEnd, from));
+        this.kept += lane.length;
+      }
+      if (lanes.every((lane) => !lane.length)) this.threads.delete(worker);
+    }
+    for (const [worker, lane] of this.transfers) {
+      lane.splice(0, firstEndingAfter(lane, transferEnd, from));
+      this.kept += lane.length;
+      if (!lane.length) this.transfers.delete(worker);
+    }
+  }
+
+  /** The last executions, newest first. @param {number} max @returns {Bar[]} */
+  last(max) {
+    /** @type {Bar[]} */
+    const all = [];
+    for (const lanes of this.threads.values()) for (const lane of lanes) all.push(...lane.slice(-max));
+    return all.sort((a, b) => barEnd(b) - barEnd(a)).slice(0, max);
+  }
+}

@@ -1,0 +1,142 @@
+// @ts-check
+// The WebSocket: pulses go into the store, graphs to who watches. It is opened again when it breaks.
+
+import { ApiError, get } from "./api.js";
+import { store } from "./store.js";
+
+/** Waits between attempts, the last one for ever. */
+const BACKOFF_MS = [300, 700, 1500, 3000, 6000, 10000];
+/** Without an answer for so long, the cluster is said to have ended. */
+const ENDED_AFTER_MS = 20000;
+/** The server's word, as it closes the socket, that it is going away for good. */
+const GOING_AWAY = 1001;
+/** Silence after which a page that comes to the front asks whether anybody is there: a laptop may have slept. */
+const DOUBT_MS = 30000;
+
+/** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"} Connection */
+
+class Live {
+  constructor() {
+    /** @type {Connection} */
+    this.connection = "connecting";
+    /** What was asked to do about it, if anything. */
+    this.reason = "";
+    /** @type {WebSocket|null} */
+    this.socket = null;
+    this.attempts = 0;
+    this.brokenMs = performance.now();
+    this.heardMs = 0;
+    this.timer = 0;
+    /** @type {string|null|undefined} the group that is watched, null for all, undefined for nothing */
+    this.group = undefined;
+    /** @type {((message: any) => void)|null} */
+    this.graphListener = null;
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    document.addEventListener("visibilitychange", () => this.doubt());
+    window.addEventListener("online", () => this.retryNow());
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+    this.socket = socket;
+    socket.onmessage = (event) => this.hear(JSON.parse(event.data));
+    socket.onclose = (event) => {
+      if (this.socket === socket) this.broken(event.code);
+    };
+  }
+
+  /** @param {any} message */
+  hear(message) {
+    this.heardMs = performance.now();
+    if (message.type === "hello") {
+      this.attempts = 0;
+      this.say("live");
+      if (this.group !== undefined) this.send({ watch: "graph", group: this.group });
+    } else if (message.type === "pulse") store.apply(message);
+    else if (message.type === "graph" || message.type === "graph-states") this.graphListener?.(message);
+  }
+
+  /** @param {number} code */
+  broken(code) {
+    this.socket = null;
+    if (this.connection === "live") this.brokenMs = performance.now();
+    const ended = code === GOING_AWAY || (this.connection !== "live" && performance.now() - this.brokenMs > ENDED_AFTER_MS);
+    if (this.connection !== "refused") this.say(ended || this.connection === "ended" ? "ended" : "reconnecting");
+    this.schedule();
+    void this.askWhy();
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    const wait = BACKOFF_MS[Math.min(this.attempts, BACKOFF_MS.length - 1)];
+    this.attempts += 1;
+    this.timer = window.setTimeout(() => this.open(), wait);
+  }
+
+  /** A socket that is not opened does not say why; a plain question is answered. */
+  async askWhy() {
+    try {
+      await get("/status");
+      if (this.connection === "refused") this.say("reconnecting");
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.say("refused", error.message);
+    }
+  }
+
+  retryNow() {
+    if (this.socket) return;
+    clearTimeout(this.timer);
+    this.attempts = 0;
+    this.open();
+  }
+
+  async doubt() {
+    if (document.hidden) return;
+    if (!this.socket) this.retryNow();
+    else if (performance.now() - this.heardMs > DOUBT_MS) {
+      const socket = this.socket;
+      try {
+        await get("/status", AbortSignal.timeout(5000));
+      } catch {
+        if (this.socket === socket) {
+          socket.onclose = null;
+          socket.close();
+          this.broken(0);
+        }
+      }
+    }
+  }
+
+  /** @param {Connection} connection @param {string} [reason] */
+  say(connection, reason = "") {
+    if (this.connection === connection && this.reason === reason) return;
+    this.connection = connection;
+    this.reason = reason;
+    for (const listener of this.listeners) listener();
+  }
+
+  /** @param {object} message */
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  /**
+   * Pictures of the graph from now on, of one group or of all; gives what ends that.
+   * @param {string|null} group @param {(message: any) => void} listener
+   */
+  watchGraph(group, listener) {
+    this.group = group;
+    this.graphListener = listener;
+    this.send({ watch: "graph", group });
+    return () => {
+      if (this.graphListener !== listener) return;
+      this.group = undefined;
+      this.graphListener = null;
+      this.send({ watch: null });
+    };
+  }
+}
+
+export const live = new Live();

@@ -1,0 +1,150 @@
+// @ts-check
+// Progress: a stacked bar for each task prefix, the busy ones on top; what is finished fades, and can be put away.
+
+import { onColours, prefixColour } from "./colours.js";
+import { h, keyed, panel, setAttribute, setStyle, setText } from "./dom.js";
+import * as format from "./format.js";
+import { throttled } from "./frame.js";
+import { store } from "./store.js";
+
+const DRAW_MS = 250;
+/** Rows beyond this are too many to look at; the rest is said in a line. */
+const ROWS_MAX = 100;
+
+/** @typedef {import("./types.js").PrefixRow} PrefixRow */
+
+/** The parts of a bar, in their order. @type {{state: string, word: string, of: (row: PrefixRow) => number}[]} */
+export const PARTS = [
+  { state: "memory", word: "in memory", of: (row) => row.memory },
+  { state: "released", word: "released", of: (row) => row.released },
+  { state: "erred", word: "erred", of: (row) => row.erred },
+  { state: "processing", word: "processing", of: (row) => row.processing },
+  { state: "queued", word: "queued", of: (row) => row.queued },
+  { state: "waiting", word: "waiting", of: (row) => row.waiting },
+  { state: "no-worker", word: "no worker for them", of: (row) => row.no_worker },
+];
+
+/** Tasks of a prefix that are still to do. @param {PrefixRow} row */
+const open = (row) => row.processing + row.queued + row.waiting + row.no_worker;
+
+/** @param {PrefixRow} row */
+const done = (row) => row.memory + row.released;
+
+/** In words: "12 processing, 3 waiting". @param {PrefixRow} row */
+export function countsOf(row) {
+  return PARTS.filter((part) => part.of(row)).map((part) => `${format.count(part.of(row))} ${part.word}`).join(", ");
+}
+
+export function progressPanel() {
+  const sum = h("span", { class: "muted tabular" });
+  const clear = h("button", { type: "button", class: "quiet", hidden: true }, "Clear finished");
+  const { element, body } = panel("Progress", "progress", sum, legend(), clear);
+  const list = h("div", { class: "progress-rows", role: "list" });
+  const empty = h("p", { class: "empty" }, "No tasks yet. What is submitted to the cluster shows up here.");
+  const more = h("p", { class: "muted" });
+  body.append(list, more, empty);
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  /** @type {Map<string, number>} cleared prefixes, with the executions they had: more of them bring a row back */
+  const cleared = new Map();
+
+  const draw = throttled(() => {
+    const rows = visible(cleared);
+    sortRows(rows);
+    empty.hidden = rows.length > 0;
+    clear.hidden = !rows.some((row) => !open(row));
+    more.hidden = rows.length <= ROWS_MAX;
+    setText(more, `and ${format.plural(rows.length - ROWS_MAX, "more prefix")}`.replace("prefixs", "prefixes"));
+    const total = rows.reduce((all, row) => all + row.total, 0);
+    setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
+    keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, updateRow);
+  }, DRAW_MS);
+
+  clear.addEventListener("click", () => {
+    for (const row of store.prefixes.values()) if (!open(row)) cleared.set(row.prefix, row.finished);
+    draw.now();
+  });
+  const ends = [store.listen(draw.wish), onColours(draw.now)];
+  draw.now();
+  return {
+    element,
+    leave: () => {
+      for (const end of ends) end();
+      draw.end();
+    },
+  };
+}
+
+/** @param {Map<string, number>} cleared */
+function visible(cleared) {
+  const rows = [];
+  for (const row of store.prefixes.values()) {
+    const before = cleared.get(row.prefix);
+    if (before !== undefined && !open(row) && row.finished === before) continue;
+    cleared.delete(row.prefix);
+    if (row.total > 0) rows.push(row);
+  }
+  return rows;
+}
+
+/** Those that still have something to do first; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
+function sortRows(rows) {
+  const depths = depthsOf(rows);
+  const depth = (/** @type {PrefixRow} */ row) => depths.get(row.prefix) ?? 0;
+  rows.sort((a, b) => Number(open(b) > 0) - Number(open(a) > 0) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
+}
+
+/** How many prefixes lie upstream in a line; circles between prefixes are cut. @param {PrefixRow[]} rows */
+function depthsOf(rows) {
+  const known = new Map(rows.map((row) => [row.prefix, row]));
+  /** @type {Map<string, number>} */
+  const depths = new Map();
+  const visit = (/** @type {string} */ prefix, /** @type {number} */ level) => {
+    const found = depths.get(prefix);
+    if (found !== undefined || level > 64) return found ?? 0;
+    depths.set(prefix, 0);
+    let depth = 0;
+    for (const need of known.get(prefix)?.needs ?? []) if (need !== prefix && known.has(need)) depth = Math.max(depth, visit(need, level + 1) + 1);
+    depths.set(prefix, depth);
+    return depth;
+  };
+  for (const row of rows) visit(row.prefix, 0);
+  return depths;
+}
+
+function legend() {
+  return h("span", { class: "legend" }, ...PARTS.map(({ state }) => h("span", {}, h("i", { class: "swatch", "data-state": state }), state)));
+}
+
+/** @param {PrefixRow} row */
+function makeRow(row) {
+  const swatch = h("i", { class: "swatch" });
+  const parts = PARTS.map(({ state }) => h("i", { class: "part", "data-state": state }));
+  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, row.prefix));
+  const amount = h("span", { class: "progress-amount tabular" });
+  const [erred, others] = [h("span", { class: "bad" }), h("span")];
+  const rest = h("span", { class: "progress-rest muted tabular" }, erred, others);
+  const mean = h("span", { class: "progress-mean muted tabular", title: "Mean duration, the newest executions weighing most" });
+  const stack = h("span", { class: "stack", role: "img" }, ...parts);
+  return { element: h("div", { class: "progress-row", role: "listitem" }, swatch, name, stack, amount, mean, rest), swatch, parts, amount, erred, others, mean, stack };
+}
+
+/** @param {any} made @param {PrefixRow} row */
+function updateRow(made, row) {
+  const total = Math.max(1, row.total, PARTS.reduce((all, part) => all + part.of(row), 0));
+  PARTS.forEach((part, i) => {
+    const share = part.of(row) / total;
+    // One task in a million that erred must be seen.
+    setStyle(made.parts[i], "width", share ? `max(2px, ${(share * 100).toFixed(2)}%)` : "0");
+  });
+  setStyle(made.swatch, "background", prefixColour(row.prefix));
+  setText(made.amount, `${format.count(done(row))} / ${format.count(row.total)}`);
+  setText(made.mean, row.mean_s === null ? "" : format.duration(row.mean_s));
+  const rest = PARTS.slice(3).filter((part) => part.of(row));
+  setText(made.erred, row.erred ? `${format.count(row.erred)} erred${rest.length ? " · " : ""}` : "");
+  setText(made.others, rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
+  setAttribute(made.stack, "aria-label", countsOf(row));
+  setAttribute(made.stack, "title", countsOf(row));
+  made.element.classList.toggle("finished", !open(row));
+}
+

@@ -1,0 +1,34 @@
+// @ts-check
+// Asks the server again and again while a page is shown, one question at a time, and not while the page is hidden.
+
+import { ApiError, get } from "./api.js";
+
+/**
+ * @param {string} path below /api/v1 @param {number} ms between an answer and the next question
+ * @param {(answer: any) => void} answered @param {(error: ApiError) => void} failed
+ */
+export function refreshed(path, ms, answered, failed) {
+  const stop = new AbortController();
+  let timer = 0;
+  const ask = async () => {
+    timer = 0;
+    try {
+      answered(await get(path, stop.signal));
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      failed(error);
+    }
+    if (!stop.signal.aborted && !document.hidden) timer = window.setTimeout(ask, ms);
+  };
+  const seen = () => {
+    if (!document.hidden && !timer) void ask();
+  };
+  document.addEventListener("visibilitychange", seen);
+  void ask();
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", seen);
+  };
+}

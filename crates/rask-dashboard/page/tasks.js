@@ -1,0 +1,131 @@
+// @ts-check
+// The Tasks page: search by a part of the key, by state, page by page.
+
+import { ApiError, get } from "./api.js";
+import { h, keyed, setText, taskLink, workerLink } from "./dom.js";
+import * as format from "./format.js";
+import { store } from "./store.js";
+
+const STATES = ["processing", "memory", "erred", "waiting", "queued", "no-worker", "released"];
+const PAGE_ROWS = 100;
+const TYPING_MS = 200;
+/** While tasks come and go, the first page is asked for again so often. */
+const AGAIN_MS = 2000;
+
+/** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
+export function tasksPage(root) {
+  const asked = new URLSearchParams(location.search);
+  const search = h("input", { type: "search", placeholder: "a part of a key", "aria-label": "Search tasks", autocomplete: "off", spellcheck: "false" });
+  search.value = asked.get("search") ?? "";
+  const state = h("select", { "aria-label": "State" }, h("option", { value: "" }, "all states"), ...STATES.map((name) => h("option", { value: name }, name)));
+  state.value = asked.get("state") ?? "";
+  if (state.selectedIndex < 0) state.value = "";
+  const sum = h("span", { class: "muted tabular", role: "status" });
+  const table = taskTable();
+  const empty = h("p", { class: "empty" });
+  const more = h("button", { type: "button", hidden: true }, "More");
+  root.append(
+    h("div", { class: "page-head" }, h("h1", {}, "Tasks"), search, state, sum),
+    h("section", { class: "panel table-wrap" }, table.element, empty),
+    h("p", { class: "more-row" }, more),
+  );
+  /** @type {any[]} */
+  let rows = [];
+  /** @type {string|null} */
+  let after = null;
+  let pages = 0;
+  let typing = 0;
+  let stop = new AbortController();
+
+  /** @param {boolean} further the next page instead of the first */
+  async function ask(further) {
+    stop.abort();
+    stop = new AbortController();
+    const { signal } = stop;
+    const query = new URLSearchParams({ limit: String(PAGE_ROWS) });
+    if (search.value) query.set("search", search.value);
+    if (state.value) query.set("state", state.value);
+    if (further && after) query.set("after", after);
+    try {
+      const answer = await get(`/tasks?${query}`, signal);
+      rows = further ? [...rows, ...answer.tasks] : answer.tasks;
+      pages = further ? pages + 1 : 1;
+      after = answer.after;
+      show(answer.total);
+    } catch (error) {
+      if (signal.aborted) return;
+      empty.hidden = false;
+      setText(empty, error instanceof ApiError ? error.message : String(error));
+    }
+  }
+
+  /** @param {number} total */
+  function show(total) {
+    table.draw(rows);
+    more.hidden = after === null;
+    empty.hidden = rows.length > 0;
+    const filtered = search.value !== "" || state.value !== "";
+    setText(sum, `${filtered ? `${format.count(rows.length)}${after === null ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
+    setText(empty, filtered ? "No task that the scheduler knows fits. Tasks whose results nobody wants any more are forgotten." : "The scheduler knows no tasks.");
+  }
+
+  /** What is looked for is part of the address, so that it can be sent to somebody and is there after "back". */
+  function changed() {
+    clearTimeout(typing);
+    typing = window.setTimeout(() => {
+      const query = new URLSearchParams();
+      if (search.value) query.set("search", search.value);
+      if (state.value) query.set("state", state.value);
+      history.replaceState(null, "", `/tasks${query.size ? `?${query}` : ""}`);
+      void ask(false);
+    }, TYPING_MS);
+  }
+
+  search.addEventListener("input", changed);
+  state.addEventListener("change", changed);
+  more.addEventListener("click", () => void ask(true));
+  let askedMs = performance.now();
+  const end = store.listen(() => {
+    // Somebody who has paged on reads: the list then stands still.
+    if (document.hidden || pages !== 1 || performance.now() - askedMs < AGAIN_MS) return;
+    askedMs = performance.now();
+    void ask(false);
+  });
+  void ask(false);
+  return {
+    title: "Tasks",
+    leave: () => {
+      end();
+      clearTimeout(typing);
+      stop.abort();
+    },
+  };
+}
+
+function taskTable() {
+  const body = h("tbody");
+  const titles = [["Key"], ["State"], ["Worker"], ["Size", "number"], ["Duration", "number"]];
+  const head = h("thead", {}, h("tr", {}, ...titles.map(([title, name]) => h("th", { scope: "col", class: name ?? null }, title))));
+  const element = h("table", {}, h("caption", { class: "unseen" }, "Tasks"), head, body);
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  const make = (/** @type {any} */ task) => {
+    const [dot, state, worker] = [h("i", { class: "dot" }), h("span"), h("td")];
+    const [size, duration] = [h("td", { class: "number" }), h("td", { class: "number" })];
+    return { element: h("tr", {}, h("td", { class: "wide" }, taskLink(task.key)), h("td", { class: "state" }, dot, state), worker, size, duration), dot, state, worker, size, duration };
+  };
+  const update = (/** @type {any} */ row, /** @type {any} */ task) => {
+    row.dot.dataset.state = task.state;
+    setText(row.state, task.state);
+    if (row.worker.textContent !== (task.worker ?? "–")) {
+      row.worker.textContent = "";
+      row.worker.append(workerLink(task.worker ?? null));
+    }
+    setText(row.size, format.bytes(task.nbytes));
+    setText(row.duration, format.duration(task.duration_s));
+  };
+  return { element, draw: (/** @type {any[]} */ rows) => keyed(body, made, distinct(rows), (task) => task.key, make, update) };
+}
+
+/** Between two pages a task may move and come twice. @param {any[]} rows */
+const distinct = (rows) => [...new Map(rows.map((row) => [row.key, row])).values()];

@@ -1,0 +1,170 @@
+// @ts-check
+// The page of one worker: what it is, what it executes and for how long, its log.
+
+import { h, keyed, panel, setText, taskLink } from "./dom.js";
+import * as format from "./format.js";
+import { refreshed } from "./refresh.js";
+import { workerCharts } from "./series.js";
+import { store } from "./store.js";
+
+const ASK_MS = 1000;
+/** So near to its end a log counts as read to the end, and follows. */
+const AT_END_PX = 30;
+
+/** @param {HTMLElement} root @param {string} name @returns {import("./types.js").Mounted} */
+export function workerPage(root, name) {
+  const status = h("span", { class: "badge" });
+  const message = h("p", { class: "empty", role: "status" }, "Asking…");
+  const facts = h("dl", { class: "facts" });
+  const executing = executingPanel();
+  const assigned = assignedPanel();
+  const log = logPanel();
+  /** @type {number|undefined} */
+  let id = [...store.workers.values()].find((row) => row.name === name || row.address === name)?.id;
+  const charts = workerCharts(() => id);
+  const content = h(
+    "div",
+    { class: "worker-grid", hidden: true },
+    h("div", { class: "column" }, h("section", { class: "panel", "aria-label": "Facts" }, facts), ...charts.map((chart) => chart.element)),
+    h("div", { class: "column" }, executing.element, assigned.element, log.element),
+  );
+  root.append(h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "/workers" }, "Workers"), " /"), h("div", { class: "page-head" }, h("h1", { class: "text" }, h("bdi", {}, name)), status), message, content);
+
+  const end = refreshed(
+    `/workers/${encodeURIComponent(name)}`,
+    ASK_MS,
+    (answer) => {
+      id = answer.worker.id;
+      content.hidden = false;
+      message.hidden = true;
+      showFacts(facts, answer.worker);
+      setText(status, answer.worker.status.replace("_", " "));
+      status.dataset.kind = answer.worker.status === "running" ? "good" : "warn";
+      executing.show(answer.executing);
+      assigned.show(answer.assigned, answer.worker.processing);
+      log.show(answer.log);
+    },
+    (error) => {
+      message.hidden = false;
+      setText(message, error.message);
+      if (error.status === 404) {
+        setText(status, "gone");
+        status.dataset.kind = "warn";
+      }
+    },
+  );
+  return {
+    title: `${name} – worker`,
+    leave: () => {
+      end();
+      for (const chart of charts) chart.leave();
+    },
+  };
+}
+
+/** @param {HTMLElement} list @param {import("./types.js").WorkerRow} row */
+function showFacts(list, row) {
+  const now = store.now();
+  const resources = Object.entries(row.resources ?? {}).map(([name, amount]) => `${name} ${amount}`);
+  const limit = row.memory_limit_bytes ? format.bytes(row.memory_limit_bytes) : "none";
+  const facts = [
+    ["Address", row.address],
+    ["Process", `${row.pid ?? format.UNKNOWN} on ${row.host ?? format.UNKNOWN}`],
+    ["Threads", String(row.nthreads)],
+    ["Runs", [row.runtime, row.version && `rask ${row.version}`].filter(Boolean).join(", ") || format.UNKNOWN],
+    ["Memory", `${format.bytes(row.rss_bytes)} in all, ${format.bytes(row.managed_bytes)} in ${format.plural(row.in_memory, "value")}; limit ${limit}`],
+    ["CPU", format.percent(row.cpu_percent)],
+    ["Tasks", `${format.count(row.processing)} processing, ${format.count(row.executing)} of them executing; about ${format.duration(row.occupancy_s)} of work`],
+    ["Network", `${format.bytes(row.received_bytes)} fetched, ${format.bytes(row.sent_bytes)} sent`],
+    ["Joined", `${format.ago(row.joined, now)}, last seen ${format.ago(row.last_seen, now)}`],
+    ["Folder", row.local_directory ?? format.UNKNOWN],
+    ["Resources", resources.join(", ") || "none"],
+  ];
+  if (list.childElementCount === 0) list.append(...facts.flatMap(([title]) => [h("dt", {}, title), h("dd")]));
+  facts.forEach(([, text], i) => setText(list.children[2 * i + 1], text));
+}
+
+function executingPanel() {
+  const { element, body } = panel("Executing now", "executing");
+  const list = h("ul", { class: "plain-list" });
+  const none = h("p", { class: "muted" }, "Nothing has been executing for more than a quarter of a second.");
+  body.append(list, none);
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  const make = (/** @type {any} */ item) => {
+    const time = h("b", { class: "tabular" });
+    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), taskLink(item.key), time), time };
+  };
+  return {
+    element,
+    /** @param {any[]} items */
+    show(items) {
+      none.hidden = items.length > 0;
+      keyed(list, made, items, (item) => item.key, make, (row, item) => setText(row.time, format.duration(item.for_s)));
+    },
+  };
+}
+
+function assignedPanel() {
+  const { element, body, heading } = panel("Assigned", "assigned");
+  const list = h("ol", { class: "plain-list" });
+  const none = h("p", { class: "muted" }, "It has nothing to do.");
+  body.append(list, none);
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  const make = (/** @type {any} */ item) => {
+    const dot = h("i", { class: "dot" });
+    const state = h("span", { class: "muted" });
+    return { element: h("li", {}, dot, taskLink(item.key), state), dot, state };
+  };
+  return {
+    element,
+    /** @param {any[]} items @param {number} total */
+    show(items, total) {
+      none.hidden = items.length > 0;
+      setText(heading, items.length < total ? `Assigned, the first ${items.length} of ${format.count(total)}` : "Assigned");
+      keyed(list, made, items, (item) => item.key, make, (row, item) => {
+        row.dot.dataset.state = item.state;
+        setText(row.state, item.state);
+      });
+    },
+  };
+}
+
+function logPanel() {
+  const { element, body } = panel("Log", "log");
+  const list = h("ol", { class: "log-lines", tabindex: 0, "aria-label": "Log" });
+  const none = h("p", { class: "muted" }, "It has said nothing yet.");
+  body.append(list, none);
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  const make = (/** @type {any} */ { item }) => ({
+    element: h(
+      "li",
+      { "data-topic": item.topic },
+      h("time", { class: "tabular", title: format.moment(item.at) }, format.clock(item.at)),
+      h("span", { class: "topic" }, item.topic),
+      h("span", { class: "log-text text" }, h("bdi", {}, item.text)),
+    ),
+  });
+  return {
+    element,
+    /** @param {any[]} lines */
+    show(lines) {
+      none.hidden = lines.length > 0;
+      const follows = list.scrollHeight - list.scrollTop - list.clientHeight < AT_END_PX;
+      // Equal lines at one time are told apart by how many went before.
+      /** @type {Map<string, number>} */
+      const seen = new Map();
+      const items = lines.map((item) => {
+        const name = `${item.at} ${item.topic} ${item.text}`;
+        const nth = (seen.get(name) ?? 0) + 1;
+        seen.set(name, nth);
+        return { item, name: `${nth} ${name}` };
+      });
+      keyed(list, made, items, (one) => one.name, make, () => {});
+      if (follows) list.scrollTop = list.scrollHeight;
+    },
+  };
+}
+

@@ -1,0 +1,112 @@
+// @ts-check
+// The Workers page: all workers in a table.
+
+import { h, setStyle, setText, workerLink } from "./dom.js";
+import * as format from "./format.js";
+import { throttled } from "./frame.js";
+import { ALARM, WARN } from "./loads.js";
+import { store } from "./store.js";
+import { sortedTable } from "./table.js";
+
+const DRAW_MS = 500;
+/** Rates are those of at least so long. */
+const RATE_S = 0.9;
+
+/** @typedef {import("./types.js").WorkerRow} WorkerRow */
+
+/** Bytes per second, from counts that successive rows carry. */
+class Rates {
+  constructor() {
+    /** @type {Map<number, {at: number, received: number, sent: number, in: number, out: number}>} */
+    this.known = new Map();
+  }
+
+  look() {
+    const now = store.now();
+    for (const row of store.workers.values()) {
+      const [received, sent] = [row.received_bytes ?? 0, row.sent_bytes ?? 0];
+      const last = this.known.get(row.id);
+      if (!last) this.known.set(row.id, { at: now, received, sent, in: 0, out: 0 });
+      else if (now - last.at >= RATE_S) {
+        const since = now - last.at;
+        Object.assign(last, { at: now, in: (received - last.received) / since, out: (sent - last.sent) / since, received, sent });
+      }
+    }
+  }
+
+  /** @param {WorkerRow} row @param {"in"|"out"} way */
+  of(row, way) {
+    return Math.max(0, this.known.get(row.id)?.[way] ?? 0);
+  }
+}
+
+/** @param {WorkerRow} row */
+function memoryCell(row) {
+  const text = h("span", { class: "tabular" });
+  const managed = h("i", { class: "part solid" });
+  const all = h("i", { class: "part light" });
+  const bar = h("span", { class: "bar bar-memory small", "aria-hidden": "true" }, all, managed);
+  const update = (/** @type {WorkerRow} */ row) => {
+    const rss = row.rss_bytes ?? row.managed_bytes;
+    const whole = row.memory_limit_bytes || rss || 1;
+    setStyle(managed, "width", `${Math.min(100, (row.managed_bytes / whole) * 100).toFixed(1)}%`);
+    setStyle(all, "width", `${Math.min(100, (rss / whole) * 100).toFixed(1)}%`);
+    bar.dataset.level = row.memory_limit_bytes && rss / whole >= ALARM ? "alarm" : row.memory_limit_bytes && rss / whole >= WARN ? "warn" : "calm";
+    setText(text, format.bytes(rss));
+    text.title = `${format.bytes(row.managed_bytes)} managed; limit ${row.memory_limit_bytes ? format.bytes(row.memory_limit_bytes) : "none"}`;
+  };
+  update(row);
+  return { element: h("span", { class: "memory-cell" }, bar, text), update };
+}
+
+/** @param {Rates} rates @returns {import("./table.js").Column<WorkerRow>[]} */
+function columnsOf(rates) {
+  return [
+    { id: "name", title: "Name", by: (row) => row.name, make: (row) => ({ element: workerLink(row.name) }) },
+    { id: "address", title: "Address", by: (row) => row.address, text: (row) => row.address },
+    { id: "threads", title: "Threads", number: true, by: (row) => row.nthreads, text: (row) => String(row.nthreads) },
+    { id: "cpu", title: "CPU", hint: "100 % is one core", number: true, by: (row) => row.cpu_percent, text: (row) => format.percent(row.cpu_percent) },
+    { id: "memory", title: "Memory", hint: "Of the process; dark in the bar: values that it keeps", number: true, by: (row) => row.rss_bytes, make: memoryCell },
+    { id: "processing", title: "Processing", hint: "Tasks given to it, and of these executing", number: true, by: (row) => row.processing, text: (row) => (row.executing ? `${format.count(row.processing)} (${row.executing})` : format.count(row.processing)) },
+    { id: "in-memory", title: "In memory", hint: "Values that it keeps", number: true, by: (row) => row.in_memory, text: (row) => format.count(row.in_memory) },
+    { id: "in", title: "In", hint: "Values fetched from others, per second", number: true, by: (row) => rates.of(row, "in"), text: (row) => format.bytesPerSecond(rates.of(row, "in")) },
+    { id: "out", title: "Out", hint: "Values sent to others, per second", number: true, by: (row) => rates.of(row, "out"), text: (row) => format.bytesPerSecond(rates.of(row, "out")) },
+    { id: "seen", title: "Last seen", number: true, by: (row) => row.last_seen, text: (row) => (row.status === "running" ? format.ago(row.last_seen, store.now()) : row.status.replace("_", " ")) },
+  ];
+}
+
+/** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
+export function workersPage(root) {
+  const rates = new Rates();
+  const filter = h("input", { type: "search", placeholder: "name, address or host", "aria-label": "Filter workers", autocomplete: "off", spellcheck: "false" });
+  const sum = h("span", { class: "muted tabular", role: "status" });
+  const empty = h("p", { class: "empty" });
+  const table = sortedTable("Workers", columnsOf(rates), (row) => row.id, () => draw.now());
+  root.append(
+    h("div", { class: "page-head" }, h("h1", {}, "Workers"), filter, sum),
+    h("section", { class: "panel table-wrap" }, table.element, empty),
+  );
+  const draw = throttled(() => {
+    rates.look();
+    const wanted = filter.value.trim().toLowerCase();
+    const all = [...store.workers.values()];
+    const rows = wanted ? all.filter((row) => `${row.name} ${row.address} ${row.host ?? ""}`.toLowerCase().includes(wanted)) : all;
+    table.draw(rows);
+    setText(sum, wanted ? `${rows.length} of ${format.plural(all.length, "worker")}` : format.plural(all.length, "worker"));
+    empty.hidden = rows.length > 0;
+    setText(empty, all.length ? "No worker has that in its name, address or host." : "No worker has joined yet. A worker joins by “rask worker ADDRESS”.");
+  }, DRAW_MS);
+  filter.addEventListener("input", draw.now);
+  const end = store.listen(draw.wish);
+  // Rates fall to nothing and times go on although no pulse says so.
+  const timer = setInterval(draw.wish, 2000);
+  draw.now();
+  return {
+    title: "Workers",
+    leave: () => {
+      clearInterval(timer);
+      end();
+      draw.end();
+    },
+  };
+}
