@@ -47,6 +47,7 @@ class GraphSide(Side):
 
     family = "graph"
     package = ""
+    dashboard = ("--no-dashboard",)
 
     def __init__(self):
         self.client = None
@@ -82,7 +83,7 @@ class GraphSide(Side):
         """Scheduler and workers by the commands that both packages have. Returns the scheduler's file."""
         file = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "scheduler.json"
         named = ("--scheduler-file", str(file))
-        process = self._spawn(scheduler, "scheduler", "--port", "0", "--no-dashboard", *named, **settings)
+        process = self._spawn(scheduler, "scheduler", "--port", "0", *self.dashboard, *named, **settings)
         self.scheduler_pid = process.pid
         _await(file.exists, f"{self.package}'s scheduler")
         for _ in range(WORKERS):
@@ -107,6 +108,12 @@ class RaskTcp(GraphSide):
         # For clients in other processes.
         os.environ["RASK_ACCESS_FILE"] = str(file)
         self._connect(scheduler_file=str(file))
+
+
+class RaskWatched(RaskTcp):
+    """As `RaskTcp`, with a dashboard that pages may be open at."""
+
+    dashboard = ("--dashboard-address", "127.0.0.1:0")
 
 
 class RaskLocal(GraphSide):

@@ -1,7 +1,7 @@
 """Tracebacks as text, for those who cannot decode the exception: the scheduler and its dashboard.
 
-It is what Python prints. Printing costs more than all else about a failure, mostly for looking at source files, so what
-was printed of a place in the code is printed again.
+It is what Python prints. Printing costs more than all else about a failure, mostly for looking at source
+files, so what was printed of a place in the code is printed again.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import threading
 import types
 from collections.abc import Callable, Mapping
 
-from rask import _core, _serialize
+from rask import _core, _serialize, _worker_log
 from rask._python_version import PYTHON_VERSION
 from rask._traceback_text import traceback_text
 
@@ -88,7 +88,9 @@ class Worker:
         A folder for temporary files.
     """
 
-    def __init__(self, settings: Mapping[str, Any], connect: Callable[[], Any]) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], connect: Callable[[], Any], owns_process: bool = True
+    ) -> None:
         self.name = int(settings["name"]) if settings["name"].isdigit() else settings["name"]
         self.nthreads = settings["nthreads"]
         self.memory_limit = settings["memory_limit"]
@@ -116,6 +118,12 @@ class Worker:
             on_thread_needed=self._add_thread,
         )
         self._scheduler_address = settings["scheduler"]
+        self.owns_process = owns_process
+        # Whether what is printed here is printed by the program that has the cluster, too.
+        runtime = settings.get("runtime") or {}
+        self.prints_at_client = bool(runtime.get("prints_at_client"))
+        self.notices = _worker_log.Notices(self.core.notice)
+        _worker_log.listen(self)
         for _ in range(self.nthreads):
             self._add_thread()
         self._start_thread(self.core.run_errands, "rask-errands")
@@ -274,6 +282,8 @@ class Worker:
     def close(self, reason: str = "closed") -> None:
         """Give back what was not started, and leave the cluster."""
         self._stopping = True
+        _worker_log.forget(self)
+        self.notices.flush()
         self.core.close(reason)
         self.core.join()
         with self._lock:
@@ -329,7 +339,7 @@ class ThreadWorker:
 
             return Client._of_session(_core.Session.attach(cluster, f"tasks of worker {name}"))
 
-        self.worker = Worker(settings, connect)
+        self.worker = Worker(settings, connect, owns_process=False)
         refused = self.worker.core.wait_registered(10.0)
         if refused is not None:
             raise RuntimeError(f"a worker of this process could not join its own cluster: {refused}")

@@ -1,4 +1,4 @@
-//! The command `rask`: `rask scheduler` and `rask worker`, with Dask's flag names.
+//! The command `rask`: `rask scheduler` and `rask worker`, with Dask's flag names, and `rask explain`.
 //!
 //! One library with two doors: the native binary (`src/main.rs`), and the console script of the Python package, which passes its
 //! own interpreter so that workers run in the same environment.
@@ -6,10 +6,13 @@
 //! * [`exit`]: the exit codes, and errors in one line.
 //! * [`scheduler`]: `rask scheduler`.
 //! * [`worker`]: `rask worker`.
+//! * [`explain`]: `rask explain`.
 //!
 //! Ctrl-C, SIGTERM and SIGHUP end either in good order, with exit code 0 as in Dask; a second one ends it at once.
 
+mod door;
 pub mod exit;
+pub mod explain;
 mod host;
 mod not_offered;
 mod pid_file;
@@ -40,6 +43,7 @@ struct Rask {
 enum Command {
     Scheduler(scheduler::Options),
     Worker(Box<worker::Options>),
+    Explain(explain::Options),
 }
 
 /// Runs the command line `args` (with the program's name first) until it is done; returns the exit code.
@@ -56,6 +60,7 @@ pub fn main_from(args: Vec<OsString>, python: Option<PathBuf>) -> i32 {
         Ok(Rask { command: Command::Worker(options) }) => {
             finish(worker::run(*options, python), "rask worker")
         }
+        Ok(Rask { command: Command::Explain(options) }) => finish(explain::run(options), "rask explain"),
         Err(error) => {
             // Help and versions come this way as well; a closed terminal does not matter.
             let _ = error.print();

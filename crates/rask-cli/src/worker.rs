@@ -11,11 +11,12 @@ use clap::Args;
 use rask_cluster::Nanny;
 use rask_comm::Address;
 
+use crate::door::Door;
 use crate::exit::{self, Failure};
 use crate::pid_file::PidFile;
 use crate::signals::Interrupt;
 use crate::{host, say, signals};
-use connect::{Door, Joined};
+use connect::Joined;
 use plan::Plan;
 
 /// Start workers for a scheduler.

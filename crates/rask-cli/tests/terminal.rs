@@ -238,6 +238,44 @@ fn workers_join_by_address_by_file_or_because_there_is_one_scheduler() {
 }
 
 #[test]
+fn explain_asks_the_scheduler_that_there_is() {
+    let desk = Desk::with(WORKER);
+    let file = desk.path("mine.json");
+    let (_scheduler, address) = desk.scheduler(&["--access-file", file.to_str().unwrap()]);
+    let by_file = ["--access-file", file.to_str().unwrap()];
+    for flags in [&["--scheduler", address.as_str()][..], &by_file, &[]] {
+        for key in ["inc-1", "('x', 0)", "-1", "--x"] {
+            let (code, out, errors) = desk.start(&[&["explain"], flags, &[key]].concat()).end();
+            assert_eq!((code, errors.as_str()), (Some(0), ""), "{flags:?} {key}");
+            assert!(out.starts_with(&format!("{key} is not known here")) && out.ends_with('\n'), "{out}");
+        }
+    }
+    let other = Desk::with(WORKER);
+    let (code, _, errors) = other.start(&["explain", "x", "--scheduler", &address]).end();
+    assert_eq!(code, Some(4), "no secret: {errors}");
+    let mut wrong = other.command(&["explain", "x", "--scheduler", &address]);
+    wrong.env("RASK_SECRET", "00".repeat(32));
+    let (code, _, errors) = other.start_command(wrong).end();
+    assert_eq!(code, Some(4), "{errors}");
+    assert!(errors.starts_with("rask explain: ") && errors.lines().count() == 1, "{errors}");
+}
+
+#[test]
+fn explain_says_what_is_wrong() {
+    let desk = Desk::with(WORKER);
+    assert_eq!(desk.start(&["explain"]).end().0, Some(2), "which task?");
+    assert_eq!(desk.start(&["explain", "x", "--timeout", "soon"]).end().0, Some(2));
+    assert_eq!(desk.start(&["explain", "x", "--scheduler", "http://h"]).end().0, Some(2));
+    let (code, _, errors) = desk.start(&["explain", "x"]).end();
+    assert_eq!(code, Some(3), "{errors}");
+    assert!(errors.contains("no scheduler of yours is running"), "{errors}");
+    let nobody = ["explain", "x", "--scheduler", "127.0.0.1:1", "--timeout", "0.2"];
+    let (code, _, errors) = desk.start(&nobody).end();
+    assert_eq!(code, Some(3), "{errors}");
+    assert!(errors.contains("127.0.0.1:1"), "{errors}");
+}
+
+#[test]
 fn one_worker_without_a_nanny_ends_with_its_process() {
     let desk = Desk::with(WORKER);
     let (_scheduler, address) = desk.scheduler(&[]);

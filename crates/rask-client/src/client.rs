@@ -37,6 +37,7 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let _ = self.shared.call(|state| state.closing = true);
+        self.shared.notices.close();
     }
 }
 

@@ -95,6 +95,24 @@ impl<T> BlockingQueue<T> {
         park::wait_on(&self.inside, &self.filled, park::deadline(timeout), interrupt, look)?
     }
 
+    /// Waits for at least one item, for as long as it takes, and takes all there are; `None` once the queue is closed and
+    /// empty. For threads that nobody interrupts: it sleeps until something comes.
+    pub fn wait_batch(&self) -> Option<Vec<T>> {
+        if self.fork.is_forked() {
+            return None;
+        }
+        let mut inside = self.inside.lock();
+        loop {
+            if !inside.items.is_empty() {
+                return Some(inside.items.drain(..).collect());
+            }
+            if inside.closed {
+                return None;
+            }
+            self.filled.wait(&mut inside);
+        }
+    }
+
     /// Takes all there are, without waiting; in a forked child, none.
     pub fn drain(&self) -> Vec<T> {
         if self.fork.is_forked() {
@@ -194,5 +212,22 @@ mod tests {
         queue.close();
         assert_eq!(queue.next(None, &mut || false), Ok(1));
         assert!(matches!(queue.next(None, &mut || false), Err(ClientError::Closed { .. })));
+    }
+
+    #[test]
+    fn whoever_sleeps_is_woken_by_items_and_by_the_end() {
+        let queue = std::sync::Arc::new(BlockingQueue::new(3));
+        let theirs = queue.clone();
+        let sleeper = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            while let Some(batch) = theirs.wait_batch() {
+                all.extend(batch);
+            }
+            all
+        });
+        queue.push_all([1, 2]);
+        queue.push_all([3]);
+        queue.close();
+        assert_eq!(sleeper.join().unwrap(), [1, 2, 3]);
     }
 }

@@ -135,7 +135,7 @@ pub(crate) async fn tasks(
 
 /// `/api/v1/tasks/KEY`
 pub(crate) async fn task(State(site): State<Arc<Site>>, Path(text): Path<String>) -> Answer<impl Serialize> {
-    let keys = Key::from_text(&text);
+    let keys: Vec<Key> = Key::candidates(&text).collect();
     let look = move |look: rask_scheduler::Look<'_>| keys.iter().find_map(|key| look.core.task_page(key));
     match ask(&site.views, look).await? {
         Some(page) => Ok(Json(page)),

@@ -42,7 +42,8 @@ impl Exposition {
                 let _ = write!(self.text, "{before}{label}=\"{}\"", escape(text, true));
             }
             let after = if labels.is_empty() { "" } else { "}" };
-            let _ = writeln!(self.text, "{after} {value}");
+            // A sum of nothing is -0, which added to 0 is 0.
+            let _ = writeln!(self.text, "{after} {}", value + 0.0);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why is this task not running? One sentence, from state alone.
 
-use rask_types::{Key, TaskId};
+use rask_types::{ErrorKind, Key, TaskId};
 
 use crate::scheduler::Scheduler;
 use crate::task::TaskState;
@@ -8,33 +8,37 @@ use crate::task::TaskState;
 /// How many keys an explanation names before it only counts.
 const NAMED_MAX: usize = 3;
 
+/// How far down an explanation looks for what a task waits for in the end.
+const DEPTH_MAX: usize = 10_000;
+
 impl Scheduler {
     /// Says where a task stands and what it waits for.
     pub(crate) fn explain(&self, key: &Key) -> String {
-        let Some(id) = self.find(key) else {
-            return format!("{key} is not known here: it was never submitted, or is already forgotten");
-        };
+        match self.find_meant(key) {
+            Some(id) => self.explain_task(id),
+            None => format!("{key} is not known here: it was never submitted, or is already forgotten"),
+        }
+    }
+
+    /// The task of this key, or of the one that a string may mean as well.
+    fn find_meant(&self, key: &Key) -> Option<TaskId> {
+        match key {
+            Key::Str(text) => Key::candidates(text).find_map(|key| self.find(&key)),
+            key => self.find(key),
+        }
+    }
+
+    fn explain_task(&self, id: TaskId) -> String {
         let task = &self.tasks[id];
+        let key = self.key(id);
         match task.state {
             TaskState::Free => format!("{key} is forgotten"),
             TaskState::Released => format!("{key} is released: nobody needs its value now"),
             TaskState::Arriving { worker } => {
                 format!("{key} is being scattered to worker {}", self.address_of(worker.0))
             }
-            TaskState::Waiting { on } => {
-                let missing = |dep: &&TaskId| !matches!(self.tasks[**dep].state, TaskState::Memory { .. });
-                let named: Vec<String> = task
-                    .dependencies
-                    .iter()
-                    .filter(missing)
-                    .take(NAMED_MAX)
-                    .map(|&dep| format!("{} ({})", self.key(dep), self.state_name(dep)))
-                    .collect();
-                let more = (on as usize).saturating_sub(named.len());
-                let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("{key} waits for {}{tail}", named.join(", "))
-            }
-            TaskState::Queued => self.explain_queued(id, key),
+            TaskState::Waiting { on } => self.explain_waiting(id, on as usize),
+            TaskState::Queued => self.explain_queued(id, &key),
             TaskState::Processing { worker, seceded, .. } => {
                 let how = if seceded { "long-running on" } else { "assigned to" };
                 format!("{key} is {how} worker {} (run {})", self.address_of(worker.0), task.attempt)
@@ -45,8 +49,53 @@ impl Scheduler {
                 task.attempt
             ),
             TaskState::Memory { .. } => format!("{key} has finished; its value is in memory"),
-            TaskState::Erred(error) => format!("{key} failed: {}", self.errors.get(error)),
+            TaskState::Erred(error) => {
+                let error = self.errors.get(error);
+                let place = match (error.worker.as_str(), &error.kind) {
+                    // The text says which workers it killed.
+                    ("", _) | (_, ErrorKind::KilledWorker { .. }) => String::new(),
+                    (worker, _) => format!(" on worker {worker}"),
+                };
+                if error.key.is_empty() || error.key == key.to_string() {
+                    format!("{key} failed{place}: {}", error.text)
+                } else {
+                    format!(
+                        "{key} failed because {}, which it needs, failed{place}: {}",
+                        error.key, error.text
+                    )
+                }
+            }
         }
+    }
+
+    /// What a task waits for, and how it stands with the first of all that it needs.
+    fn explain_waiting(&self, id: TaskId, on: usize) -> String {
+        let named: Vec<String> = self
+            .missing(id)
+            .take(NAMED_MAX)
+            .map(|dep| format!("{} ({})", self.key(dep), self.state_name(dep)))
+            .collect();
+        let more = on.saturating_sub(named.len());
+        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let mut text = format!("{} waits for {}{tail}", self.key(id), named.join(", "));
+        let mut first = id;
+        for _ in 0..DEPTH_MAX {
+            match self.missing(first).next() {
+                Some(dep) if matches!(self.tasks[first].state, TaskState::Waiting { .. }) => first = dep,
+                _ => break,
+            }
+        }
+        if !matches!(self.tasks[first].state, TaskState::Waiting { .. }) {
+            text.push_str("; first of all, ");
+            text.push_str(&self.explain_task(first));
+        }
+        text
+    }
+
+    /// Dependencies that are not in memory.
+    fn missing(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
+        let dependencies = self.tasks[id].dependencies.iter().copied();
+        dependencies.filter(|&dep| !matches!(self.tasks[dep].state, TaskState::Memory { .. }))
     }
 
     fn explain_queued(&self, id: TaskId, key: &Key) -> String {

@@ -133,8 +133,8 @@ impl Scheduler {
             let ended = passage.replace(Passage::new(class, outcome.stamp, self.label(id)));
             self.draw(worker, ended);
         }
-        let state = TaskState::Memory { inline };
-        self.set_state_after(id, state, Cause::Finished(worker), outcome.stamp.duration_s());
+        self.set_state(id, TaskState::Memory { inline }, Cause::Finished(worker));
+        self.story.note_duration(self.tasks[id].story, outcome.stamp.duration_ns);
         self.after_memory(id);
         Some(class)
     }
@@ -282,6 +282,10 @@ impl Scheduler {
                 self.sign(&mut error, id, worker);
                 let error = self.errors.insert(error);
                 self.fail(id, error, Cause::Raised(worker));
+            }
+            // What it came to by this is its last entry, unless it is forgotten already.
+            if let Some(task) = self.tasks.get(id) {
+                self.story.note_duration(task.story, stamp.duration_ns);
             }
         }
         self.heard_answers(worker, true);

@@ -77,9 +77,17 @@ pub(crate) struct Transition {
     previous: u32,
     task: TaskId,
     birth: u32,
-    /// How long the execution took that ended so, in seconds; not a number if none did.
-    pub(crate) took_s: f32,
+    /// How long the execution took that ended so, in nanoseconds; not a number if none did. There are 24 bits to it, which is
+    /// all that people read.
+    took_ns: f32,
     pub(crate) to: Station,
+}
+
+impl Transition {
+    /// How long the execution took that ended so, in seconds.
+    pub(crate) fn duration_s(&self) -> Option<f64> {
+        (!self.took_ns.is_nan()).then(|| f64::from(self.took_ns) / 1e9)
+    }
 }
 
 /// The state that a task came to, without its data.
@@ -142,11 +150,10 @@ impl Story {
         previous: u32,
         to: Station,
         cause: Cause,
-        took_s: f32,
     ) -> u32 {
         let Some(mask) = self.mask else { return NO_STORY };
         let number = self.next;
-        let transition = Transition { at, cause, number, previous, task, birth, took_s, to };
+        let transition = Transition { at, cause, number, previous, task, birth, took_ns: f32::NAN, to };
         match self.ring.get_mut((number & mask) as usize) {
             Some(slot) => *slot = transition,
             None => self.ring.push(transition),
@@ -154,6 +161,15 @@ impl Story {
         // The number that means "none" is passed over; its slot in the ring keeps an old entry one round longer.
         self.next = if number == NO_STORY - 1 { 0 } else { number + 1 };
         number
+    }
+
+    /// Adds to an entry just written how long the execution took that ended so.
+    #[inline]
+    pub(crate) fn note_duration(&mut self, number: u32, duration_ns: u64) {
+        let at = number & self.mask.unwrap_or(0);
+        if let Some(entry) = self.ring.get_mut(at as usize) {
+            entry.took_ns = duration_ns as i64 as f32;
+        }
     }
 
     /// A task's entries that are still there, oldest first.
@@ -193,14 +209,14 @@ mod tests {
     fn each_task_has_its_own_story_until_it_is_overwritten() {
         let mut story = Story::new(4);
         let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
-        let a1 = story.record(Tick(1), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
-        let b1 = story.record(Tick(1), b, NO_STORY, Station::Queued, Cause::Submitted, f32::NAN);
-        let a2 = story.record(Tick(1), a, a1, Station::Queued, Cause::DependenciesReady, f32::NAN);
+        let a1 = story.record(Tick(1), a, NO_STORY, Station::Waiting, Cause::Submitted);
+        let b1 = story.record(Tick(1), b, NO_STORY, Station::Queued, Cause::Submitted);
+        let a2 = story.record(Tick(1), a, a1, Station::Queued, Cause::DependenciesReady);
         assert_eq!(stations(&story, a, a2), [Station::Waiting, Station::Queued]);
         assert_eq!(stations(&story, b, b1), [Station::Queued]);
         let mut last = b1;
         for _ in 0..4 {
-            last = story.record(Tick(1), b, last, Station::Processing, Cause::Submitted, f32::NAN);
+            last = story.record(Tick(1), b, last, Station::Processing, Cause::Submitted);
         }
         assert_eq!(stations(&story, a, a2), []);
         assert_eq!(stations(&story, b, last), [Station::Processing; 4]);
@@ -210,14 +226,14 @@ mod tests {
     fn numbers_overflow_without_mixing_stories_up() {
         let mut story = Story::new(8);
         let (a, b) = ((TaskId(1), 1), (TaskId(2), 1));
-        let old = story.record(Tick(0), b, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
+        let old = story.record(Tick(0), b, NO_STORY, Station::Waiting, Cause::Submitted);
         for _ in 0..7 {
-            story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
+            story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
         }
         story.next = NO_STORY - 3;
         let mut last = NO_STORY;
         for station in [Station::Waiting, Station::Queued, Station::Processing, Station::Memory] {
-            last = story.record(Tick(0), a, last, station, Cause::Submitted, f32::NAN);
+            last = story.record(Tick(0), a, last, station, Cause::Submitted);
         }
         assert_eq!(
             stations(&story, a, last),
@@ -235,7 +251,7 @@ mod tests {
     fn a_story_of_no_length_remembers_nothing() {
         let mut story = Story::new(0);
         let a = (TaskId(1), 1);
-        let last = story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted, f32::NAN);
+        let last = story.record(Tick(0), a, NO_STORY, Station::Waiting, Cause::Submitted);
         assert_eq!(stations(&story, a, last), []);
     }
 }

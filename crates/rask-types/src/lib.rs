@@ -16,7 +16,6 @@ pub mod columns;
 pub mod error;
 pub mod id;
 pub mod key;
-mod key_text;
 pub mod msg;
 pub mod payload;
 pub mod tick;

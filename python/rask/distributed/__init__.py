@@ -38,10 +38,12 @@ _HOMES = {
     "get_client": "client",
     "get_worker": "worker",
     "local_client": "worker",
+    "print": "notices",
     "progress": "progress",
     "rejoin": "worker",
     "secede": "worker",
     "wait": "waiting",
+    "warn": "notices",
     "worker_client": "worker",
 }
 """Where the public names live; imported when first used."""

@@ -30,6 +30,8 @@ _stack: list[weakref.ref[Client]] = []
 """Default clients, the newest last."""
 _open_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 _as_current = threading.local()
+NOTICES_PATIENCE_S = 1.0
+"""How long a client that closes waits for what tasks printed to be shown."""
 
 
 class Client(Submission, ClusterQueries):
@@ -102,11 +104,16 @@ class Client(Submission, ClusterQueries):
         self.cluster: Any = None
         self._owns_cluster = False
         self._watcher_made: Any = None
+        self._notice_thread: Any = None
         self._lock = threading.Lock()
         self._connect(address, _timeout(timeout), access_file or scheduler_file, secret, name, kwargs)
         self._session.face = weakref.ref(self)
         self._session.asynchronous = self.asynchronous
         self._set_as_default = set_as_default
+        if self._shows_notices():
+            from rask.distributed.notices import start_showing
+
+            self._notice_thread = start_showing(self._session.notices())
         _open_clients.add(self)
         if set_as_default:
             _stack.append(weakref.ref(self))
@@ -162,11 +169,16 @@ class Client(Submission, ClusterQueries):
         client.cluster = None
         client._owns_cluster = False
         client._watcher_made = None
+        client._notice_thread = None
         client._lock = threading.Lock()
         client._session = session
         client._set_as_default = False
         session.face = weakref.ref(client)
         return client
+
+    def _shows_notices(self) -> bool:
+        """Whether this client shows what tasks print and warn: not if they do so in this very process."""
+        return getattr(self.cluster, "processes", True)
 
     @property
     def _watcher(self) -> Any:
@@ -229,6 +241,9 @@ class Client(Submission, ClusterQueries):
         if self._watcher_made is not None:
             self._watcher_made.close()
         self._session.close()
+        if self._notice_thread is not None and self._notice_thread is not threading.current_thread():
+            # What was printed before the end is shown before it.
+            self._notice_thread.join(NOTICES_PATIENCE_S)
         if self._owns_cluster and self.cluster is not None:
             self.cluster.close()
 

@@ -407,6 +407,7 @@ def _runtime_settings(local_directory: str | None) -> str:
         "argv": sys.argv,
         "cwd": os.getcwd(),
         "config": config.serialize(config.config),
+        "prints_at_client": True,
     }
     if local_directory is not None:
         settings["local_directory"] = os.path.abspath(local_directory)

@@ -39,6 +39,11 @@ def retry(future: Future) -> Any:
     return future.client.retry([future])
 
 
+def explain(future: Future) -> Any:
+    """Return a sentence that says why the future's task is not running, or what became of it."""
+    return future.client.explain(future)
+
+
 def add_done_callback(future: Future, function: Callable[[Future], object]) -> None:
     """Call ``function(future)`` on the client's callback thread once the future is done."""
     future.client._watcher.call_when_done(future, lambda: function(future))

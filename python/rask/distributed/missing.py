@@ -59,8 +59,6 @@ MODULE_NAMES = {
     "NannyPlugin": "Client.run calls a function on every worker.",
     "SchedulerPlugin": "rask's scheduler runs no Python.",
     "performance_report": "",
-    "print": "The builtin print in a task appears where its cluster was started.",
-    "warn": "",
     "get_task_stream": "",
     "get_task_metadata": "",
 }

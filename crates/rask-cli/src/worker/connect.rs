@@ -1,37 +1,23 @@
 //! Finding the scheduler and joining it, with patience for one that is not there yet.
 
-use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use rask_cluster::lookup::{FILE_VARIABLE, SECRET_VARIABLE};
 use rask_cluster::nanny::Reach;
-use rask_cluster::{
-    AccessError, AccessFile, Nanny, NannyOptions, SecretSource, WorkerCommand, access, find_cluster,
-};
+use rask_cluster::{AccessError, Nanny, NannyOptions, SecretSource, WorkerCommand};
 use rask_comm::{Address, CloseReason, ClusterId, Credentials, HandshakeError, Role, Secret};
 
+use crate::door::Door;
 use crate::exit::{self, Failure};
 use crate::say;
 use crate::signals::Interrupt;
 
-/// The environment variable that names the scheduler.
-const ADDRESS_VARIABLE: &str = "RASK_SCHEDULER_ADDRESS";
 /// Pauses between attempts grow from this …
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 /// … to this.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// Where the scheduler is to be found, and where its secret.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Door {
-    /// Its address; without it, the access file has it.
-    address: Option<Address>,
-    /// The access file that was named.
-    access_file: Option<PathBuf>,
-}
 
 /// A scheduler that let us in.
 pub(super) struct Joined {
@@ -50,52 +36,14 @@ enum Refusal {
     Interrupted,
 }
 
-impl Door {
-    /// What the user named, else `RASK_SCHEDULER_ADDRESS`, else the only scheduler of this user that runs.
-    pub(super) fn find(named: Option<&str>, access_file: Option<PathBuf>) -> Result<Door, Failure> {
-        let from_environment = || match &access_file {
-            Some(_) => None,
-            None => std::env::var(ADDRESS_VARIABLE).ok().filter(|text| !text.is_empty()),
-        };
-        if let Some(text) = named.map(str::to_owned).or_else(from_environment) {
-            let address = text.parse().map_err(|error| Failure::usage(format!("{error}")))?;
-            return Ok(Door { address: Some(address), access_file });
+/// Where to try, as of now: a scheduler that was restarted may have left another address in its file.
+fn addresses(door: &Door) -> Result<Vec<Address>, Refusal> {
+    door.addresses().map_err(|error| match error {
+        AccessError::Io(path, error) if error.kind() == io::ErrorKind::NotFound => {
+            Refusal::NotYet(format!("{} does not exist", path.display()))
         }
-        if access_file.is_some() {
-            return Ok(Door { address: None, access_file });
-        }
-        let (path, _) = find_cluster().map_err(|text| Failure::new(exit::UNREACHABLE, text))?;
-        Ok(Door { address: None, access_file: Some(path) })
-    }
-
-    /// Where to try, as of now: a scheduler that was restarted may have left another address in its file.
-    fn addresses(&self) -> Result<Vec<Address>, Refusal> {
-        if let Some(address) = &self.address {
-            return Ok(vec![address.clone()]);
-        }
-        let path = self.access_file.as_deref().unwrap_or(Path::new(""));
-        match AccessFile::read(path) {
-            Ok(file) => Ok(file.addresses),
-            Err(AccessError::Io(path, error)) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Refusal::NotYet(format!("{} does not exist", path.display())))
-            }
-            Err(error) => Err(Refusal::Never(Failure::usage(error.to_string()))),
-        }
-    }
-
-    /// Which secret was shown to a scheduler that did not like it, in words.
-    fn secret_place(&self, cluster: ClusterId) -> String {
-        let set = |variable| std::env::var_os(variable).filter(|value: &OsString| !value.is_empty());
-        if let Some(path) = &self.access_file {
-            path.display().to_string()
-        } else if let Some(path) = set(FILE_VARIABLE) {
-            format!("{} (named by {FILE_VARIABLE})", Path::new(&path).display())
-        } else if set(SECRET_VARIABLE).is_some() {
-            format!("the environment variable {SECRET_VARIABLE}")
-        } else {
-            access::folder().join(format!("{cluster}.json")).display().to_string()
-        }
-    }
+        error => Refusal::Never(Failure::usage(error.to_string())),
+    })
 }
 
 /// Joins the scheduler, and tries again until `patience` is over; `None` if a signal came first.
@@ -144,7 +92,7 @@ fn attempt(
     interrupt: &Interrupt,
 ) -> Result<Joined, Refusal> {
     let mut refusal = Refusal::NotYet("the access file names no address".to_owned());
-    for address in door.addresses()? {
+    for address in addresses(door)? {
         let (found, secret) = channel();
         let credentials = watched_credentials(door, found);
         let reach = Reach::Socket(address.clone(), credentials);
@@ -224,6 +172,7 @@ fn judge(reason: &CloseReason, address: &Address, secret_place: impl Fn() -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rask_cluster::AccessFile;
     use rask_comm::Version;
 
     fn code(reason: CloseReason) -> Option<i32> {
@@ -251,23 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn a_door_is_what_was_named() {
-        let file = Some(PathBuf::from("a.json"));
-        let door = Door::find(Some("h:1"), file.clone()).unwrap();
-        assert_eq!(door, Door { address: Some(Address::tcp("h", 1)), access_file: file.clone() });
-        assert_eq!(Door::find(None, file.clone()), Ok(Door { address: None, access_file: file }));
-        assert_eq!(Door::find(Some("http://h"), None).unwrap_err().code, exit::USAGE);
-    }
-
-    #[test]
     fn a_file_that_is_not_there_yet_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.json");
-        let door = Door { address: None, access_file: Some(path.clone()) };
-        assert!(matches!(door.addresses(), Err(Refusal::NotYet(why)) if why.contains("access.json")));
+        let door = Door::find(None, Some(path.clone())).unwrap();
+        assert!(matches!(addresses(&door), Err(Refusal::NotYet(why)) if why.contains("access.json")));
         std::fs::write(&path, "{}").unwrap();
-        assert!(matches!(door.addresses(), Err(Refusal::Never(failure)) if failure.code == exit::USAGE));
+        assert!(matches!(addresses(&door), Err(Refusal::Never(failure)) if failure.code == exit::USAGE));
         AccessFile::new(vec![Address::tcp("h", 1)]).write(&path).unwrap();
-        assert!(matches!(door.addresses(), Ok(addresses) if addresses == [Address::tcp("h", 1)]));
+        assert!(matches!(addresses(&door), Ok(addresses) if addresses == [Address::tcp("h", 1)]));
     }
 }

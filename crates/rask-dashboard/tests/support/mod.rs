@@ -1,5 +1,9 @@
 //! A scheduler with its dashboard, and a browser of a few lines.
 
+#![allow(dead_code)] // each test binary uses its part
+
+pub mod cluster;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

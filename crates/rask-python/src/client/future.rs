@@ -363,6 +363,11 @@ impl Future {
         helper(slf, "add_done_callback", (slf, r#fn))
     }
 
+    /// A sentence that says why the task is not running, or what became of it.
+    fn explain<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        helper(slf, "explain", (slf,))
+    }
+
     /// Lets go of the result: if nobody else holds it, it is forgotten.
     fn release(&self) {
         if let Some(hold) = self.hold.get() {

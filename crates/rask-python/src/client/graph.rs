@@ -1,5 +1,6 @@
 //! Graphs of Delayed objects and graph dicts, on their way to the scheduler.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
@@ -31,12 +32,21 @@ pub struct SessionSink<'py> {
     allocated: Vec<std::ops::Range<u64>>,
     /// Bytes of the largest argument sent.
     pub nbytes: usize,
+    /// Tasks sent, by the number of their class.
+    sent: BTreeMap<u32, u64>,
 }
 
 impl<'py> SessionSink<'py> {
     /// A sink for one graph.
     pub fn new(py: Python<'py>, engine: &Arc<Engine>) -> SessionSink<'py> {
-        SessionSink { py, engine: engine.clone(), adopted: Vec::new(), allocated: Vec::new(), nbytes: 0 }
+        SessionSink {
+            py,
+            engine: engine.clone(),
+            adopted: Vec::new(),
+            allocated: Vec::new(),
+            nbytes: 0,
+            sent: BTreeMap::new(),
+        }
     }
 }
 
@@ -88,6 +98,9 @@ impl GraphSink for SessionSink<'_> {
         let buffers = |buffers: &[bytes::Bytes]| buffers.iter().map(bytes::Bytes::len).sum::<usize>();
         let largest_head = (0..chunk.len()).map(|at| chunk.args.range(at).len()).max();
         let largest_buffers = chunk.args.buffers.iter().map(|(_, beside)| buffers(beside)).max();
+        for run in &chunk.runs {
+            *self.sent.entry(run.class).or_default() += u64::from(run.count);
+        }
         self.nbytes = self.nbytes.max(largest_head.unwrap_or(0)).max(largest_buffers.unwrap_or(0));
         self.engine.client.submit(chunk).map_err(|error| failure::of_call(self.py, error))
     }
@@ -135,6 +148,7 @@ impl Session {
             }
             futures.push(Future::held(py, engine, id)?);
         }
+        engine.graphs.note(&engine.client, &sink.allocated, &sink.sent);
         drop(sink);
         warn_nbytes(py, nbytes)?;
         Ok(futures)

@@ -7,7 +7,8 @@
 //! * [`fetch`]: waiting for futures and bringing their values.
 //! * [`scatter`]: values of this process that become futures.
 //! * [`ask`]: questions to the cluster, and calls on workers outside of the task system.
-//! * [`queue`]: the class `CompletionQueue`, for those who are told of ends.
+//! * [`queue`]: the class `CompletionQueue`, for those who are told of ends; what tasks print.
+//! * [`progress`]: how far futures are, and what they need.
 //! * [`deps`]: futures among arguments.
 //! * [`options`]: the class `TaskOptions`.
 //! * [`failure`]: errors of the engine as Python exceptions.
@@ -22,6 +23,7 @@ pub mod future;
 pub mod graph;
 pub mod options;
 pub mod prepare;
+pub mod progress;
 pub mod queue;
 pub mod scatter;
 pub mod session;
@@ -36,5 +38,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<options::TaskOptions>()?;
     module.add_class::<failure::Failure>()?;
     module.add_class::<queue::CompletionQueue>()?;
+    module.add_class::<queue::Notices>()?;
+    module.add_class::<progress::Watched>()?;
     module.add_function(wrap_pyfunction!(graph::delayed_futures, module)?)
 }

@@ -1,9 +1,9 @@
-//! Being told of futures that are done, in batches, on a thread of one's own.
+//! Being told of futures that are done, and of what tasks print, in batches, on a thread of one's own.
 
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use rask_client::{ClientError, CompletionQueue as Queue};
+use rask_client::{BlockingQueue, ClientError, CompletionQueue as Queue, Notice};
 
 use super::failure;
 use super::future::Future;
@@ -58,5 +58,21 @@ impl CompletionQueue {
     /// Wakes and ends whoever takes.
     fn close(&self) {
         self.queue.close();
+    }
+}
+
+/// Messages for the user's eyes. It keeps no session alive.
+#[pyclass(frozen, module = "rask._core")]
+pub struct Notices {
+    /// Where the session leaves them.
+    pub queue: Arc<BlockingQueue<Notice>>,
+}
+
+#[pymethods]
+impl Notices {
+    /// Waits for some and takes them all: pairs of topic and text. None once the session is over.
+    fn take(&self, py: Python<'_>) -> Option<Vec<(String, String)>> {
+        let batch = py.detach(|| self.queue.wait_batch())?;
+        Some(batch.into_iter().map(|notice| (notice.topic, notice.text)).collect())
     }
 }

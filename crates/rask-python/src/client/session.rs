@@ -15,6 +15,8 @@ use rask_cluster::SecretSource;
 use super::blocking::{blocking, span};
 use super::failure;
 use super::prepare::Known;
+use super::progress::Graphs;
+use super::queue::Notices;
 use crate::cluster::LocalCluster;
 
 /// How long a session may take to end in good order.
@@ -31,6 +33,8 @@ pub struct Engine {
     address: String,
     /// The functions last called.
     pub(super) known: Known,
+    /// The graphs last submitted.
+    pub(super) graphs: Graphs,
 }
 
 impl Engine {
@@ -67,6 +71,7 @@ impl Session {
             asynchronous: AtomicBool::new(false),
             address,
             known: Known::default(),
+            graphs: Graphs::default(),
         };
         Session { engine: Arc::new(engine) }
     }
@@ -166,6 +171,11 @@ impl Session {
             },
             failure::of_call,
         )
+    }
+
+    /// What comes for the user's eyes.
+    fn notices(&self) -> Notices {
+        Notices { queue: self.engine.client.notices() }
     }
 
     /// The session is over.

@@ -342,6 +342,10 @@ impl Delayed {
         Ok(format!("Delayed({})", self.node.python_key(py)?.repr()?))
     }
 
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rask._delayed_html")?.getattr("delayed_html")?.call1((slf,))
+    }
+
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
         self.node.python_key(py)?.hash()
     }

@@ -27,6 +27,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(inline::compute_inline, module)?)?;
     module.add_function(wrap_pyfunction!(inline::build_only, module)?)?;
     module.add_function(wrap_pyfunction!(inline::describe_build, module)?)?;
+    module.add_function(wrap_pyfunction!(picture::count_nodes, module)?)?;
     module.add_function(wrap_pyfunction!(picture::graph_picture, module)?)?;
     module.add_function(wrap_pyfunction!(source::delayed_from_graph, module)?)?;
     Ok(())

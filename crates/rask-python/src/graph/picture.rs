@@ -1,10 +1,13 @@
 //! What to draw of a graph, as Dask draws it: a box for each value, a circle with the function's name for each call.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::walk::{Link, walk};
+use super::walk::{Link, reachable, walk};
 use crate::delayed::class::Delayed;
 use crate::delayed::node::{Node, What};
 use rask_types::{FutureId, KeyId, Payload, TaskClass};
@@ -96,6 +99,34 @@ pub fn graph_picture<'py>(
     picture.set_item("outputs", output_boxes.collect::<Vec<_>>())?;
     picture.set_item("tasks", tasks)?;
     Ok(picture)
+}
+
+/// How many nodes a lazy value needs, itself included, by prefix, and its future's or graph's place among them. Nothing is
+/// hashed and no key is made, so it is cheap for graphs of any size; equal calls that will be one task count each.
+///
+/// Returns
+/// -------
+/// dict
+///     Counts by prefix; nodes that are parts of graph dicts, or futures, are counted under an empty prefix.
+#[pyfunction]
+pub fn count_nodes<'py>(py: Python<'py>, delayed: &Bound<'py, Delayed>) -> PyResult<Bound<'py, PyDict>> {
+    let mut by_callee: HashMap<(usize, bool), (u64, Arc<Node>)> = HashMap::new();
+    for node in reachable(py, std::slice::from_ref(delayed.get().node())) {
+        let place = match &node.what {
+            What::Call(callee) => (Arc::as_ptr(callee) as usize, true),
+            What::Value(callee) => (Arc::as_ptr(callee) as usize, false),
+            What::InGraph(_) | What::Future(_) => (0, false),
+        };
+        by_callee.entry(place).or_insert_with(|| (0, node)).0 += 1;
+    }
+    // Names are asked for at the end: that may run Python code, which no walk survives.
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (count, node) in by_callee.values() {
+        *counts.entry(node.prefix(py).map_or("", |prefix| &prefix.text)).or_default() += count;
+    }
+    let dict = PyDict::new(py);
+    counts.into_iter().try_for_each(|(prefix, count)| dict.set_item(prefix, count))?;
+    Ok(dict)
 }
 
 /// What stands in a box: of a key such as `("x", 0, 1)` the numbers, else nothing, as in Dask; the whole key if `verbose`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 use rask_comm::{Address, Credentials};
 use rask_types::msg::WorkerOp;
 use rask_types::{ErrorKind, RequestId};
@@ -167,6 +167,12 @@ impl WorkerCore {
         let error = PyErr::from_value(error.clone());
         let error = task_error(py, ErrorKind::Exception, String::new(), &error);
         self.handle.reply(RequestId(request), Err(error));
+    }
+
+    /// Tells the scheduler something about this worker: `topic` is `log`, `print` or `warn`.
+    fn notice(&self, topic: &str, text: &Bound<'_, PyString>) {
+        // Halves of surrogate pairs are no text elsewhere.
+        self.handle.notice(topic, text.to_string_lossy());
     }
 
     /// Says goodbye and stops.

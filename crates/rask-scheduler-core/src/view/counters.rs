@@ -1,7 +1,5 @@
 //! What has been counted since the start, and sums over all tasks.
 
-use std::sync::Arc;
-
 use super::PrefixRow;
 use crate::scheduler::Scheduler;
 
@@ -47,7 +45,7 @@ impl Scheduler {
     pub fn counters(&self) -> Counters {
         let watch = &self.watch;
         let stranded = self.stranded();
-        let row = |(number, tally)| self.prefix_row(tally, stranded.get(&number).copied().unwrap_or(0));
+        let row = |(number, tally)| self.prefix_row(&tally, stranded.get(&number).copied().unwrap_or(0));
         let kept_bytes = self.values.nbytes();
         let on_workers: u64 = self.workers.iter().map(|(_, entry)| entry.nbytes).fold(0, u64::wrapping_add);
         Counters {
@@ -73,10 +71,5 @@ impl Scheduler {
     /// Tasks that were made so far: a picture of the graph that is older lacks some.
     pub fn tasks_created(&self) -> u64 {
         self.watch.totals.created
-    }
-
-    /// The prefixes that tasks have, in the order in which they were first seen.
-    pub fn prefixes(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.watch.tallies.iter().map(|(_, tally)| &tally.prefix)
     }
 }

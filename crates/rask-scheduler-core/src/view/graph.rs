@@ -95,9 +95,9 @@ impl Scheduler {
             Station::Memory,
             Station::Erred,
         ];
-        let group = |(_, tally): (u32, &crate::watch::Tally)| {
+        let group = |(_, tally): (u32, crate::watch::Tally<'_>)| {
             let tasks = states.iter().map(|&state| u64::from(tally.in_state(state))).sum();
-            let needs = tally.needs.iter().map(|&need| tallies.get(need).prefix.clone()).collect();
+            let needs = tally.needs.iter().map(|&need| tallies.text_of(need).clone()).collect();
             (tasks > 0).then(|| Group { prefix: tally.prefix.clone(), tasks, needs })
         };
         tallies.iter().filter_map(group).collect()

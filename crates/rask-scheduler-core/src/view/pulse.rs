@@ -135,24 +135,21 @@ impl Scheduler {
 
     fn changed_prefixes(&self, page: u64) -> Vec<PrefixRow> {
         let stranded = self.stranded();
-        let mut changed: Vec<(u64, u32)> = self
-            .watch
-            .tallies
-            .iter()
-            .filter(|(number, tally)| {
-                (tally.page >= page || stranded.contains_key(number)) && tally.total > 0
-            })
-            .map(|(number, tally)| (tally.page, number))
-            .collect();
+        let mut changed = self.watch.tallies.changed_since(page);
+        let is_stranded = |number: u32| stranded.contains_key(&number);
+        let unchanged = stranded.keys().filter(|&&number| !changed.iter().any(|&(_, known)| known == number));
+        let unchanged: Vec<(u64, u32)> = unchanged.map(|&number| (page, number)).collect();
+        changed.extend(unchanged);
         if changed.len() > PREFIXES_MAX {
-            changed.sort_unstable_by_key(|&(page, number)| Reverse((page, number)));
+            changed.sort_unstable_by_key(|&(page, number)| Reverse((is_stranded(number), page, number)));
             changed.truncate(PREFIXES_MAX);
         }
         let row = |&(_, number): &(u64, u32)| {
+            let tally = self.watch.tallies.get(number);
             let no_worker = stranded.get(&number).copied().unwrap_or(0);
-            self.prefix_row(self.watch.tallies.get(number), no_worker)
+            (tally.total > 0).then(|| self.prefix_row(&tally, no_worker))
         };
-        changed.iter().map(row).collect()
+        changed.iter().filter_map(row).collect()
     }
 
     /// How many queued tasks no worker may run, by tally.

@@ -171,7 +171,7 @@ impl Scheduler {
     }
 
     /// A prefix's row. `no_worker`: how many of its queued tasks no worker may run.
-    pub(crate) fn prefix_row(&self, tally: &Tally, no_worker: u32) -> PrefixRow {
+    pub(crate) fn prefix_row(&self, tally: &Tally<'_>, no_worker: u32) -> PrefixRow {
         let count = |station| tally.in_state(station);
         let [waiting, queued, processing, memory, erred] =
             [Station::Waiting, Station::Queued, Station::Processing, Station::Memory, Station::Erred]
@@ -190,7 +190,7 @@ impl Scheduler {
             finished: tally.finished,
             mean_s: tally.mean_ns.map(|ns| ns / 1e9),
             compute_s: tally.compute_ns as f64 / 1e9,
-            needs: tally.needs.iter().map(|&need| self.watch.tallies.get(need).prefix.clone()).collect(),
+            needs: tally.needs.iter().map(|&need| self.watch.tallies.text_of(need).clone()).collect(),
         }
     }
 
@@ -199,7 +199,7 @@ impl Scheduler {
         BarRow(
             bar.worker.0,
             bar.thread,
-            self.watch.tallies.get(bar.tally).prefix.clone(),
+            self.watch.tallies.text_of(bar.tally).clone(),
             seconds(bar.start_ns),
             seconds(bar.end_ns - bar.start_ns),
             seconds(bar.busy_ns),

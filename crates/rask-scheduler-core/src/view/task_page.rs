@@ -146,8 +146,8 @@ impl Scheduler {
     pub(crate) fn last_duration_s(&self, id: TaskId) -> Option<f64> {
         let task = &self.tasks[id];
         let last = self.story.last_of(id, task.birth, task.story)?;
-        seconds(last.took_s).or_else(|| {
-            self.story.of(id, task.birth, task.story).iter().rev().find_map(|entry| seconds(entry.took_s))
+        last.duration_s().or_else(|| {
+            self.story.of(id, task.birth, task.story).iter().rev().find_map(|entry| entry.duration_s())
         })
     }
 
@@ -170,7 +170,7 @@ impl Scheduler {
             state: entry.to.name(),
             cause: entry.cause.text(),
             worker: entry.cause.worker().and_then(|worker| self.worker_name(worker)),
-            duration_s: seconds(entry.took_s),
+            duration_s: entry.duration_s(),
         };
         self.story.of(id, task.birth, task.story).iter().map(line).collect()
     }
@@ -193,8 +193,4 @@ impl Scheduler {
             worker: error.worker.clone(),
         })
     }
-}
-
-fn seconds(took_s: f32) -> Option<f64> {
-    (!took_s.is_nan()).then_some(f64::from(took_s))
 }

@@ -50,12 +50,6 @@ pub(crate) struct Stamp {
     pub(crate) duration_ns: u64,
 }
 
-impl Stamp {
-    pub(crate) fn duration_s(self) -> f32 {
-        (self.duration_ns as f64 / 1e9) as f32
-    }
-}
-
 /// Neighbouring executions of one class on one thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Passage {
@@ -96,8 +90,8 @@ impl Passage {
         let is_next = self.class == class
             && self.thread == stamp.thread
             && stamp.duration_ns < GRAIN_NS_MIN
-            && self.end_ns - self.start_ns < MERGED_NS_MAX
-            && stamp.started_ns >= self.start_ns
+            // Not before it, and not much later: before is very much later here.
+            && stamp.started_ns.wrapping_sub(self.start_ns) < MERGED_NS_MAX
             && stamp.started_ns <= self.end_ns.saturating_add(GAP_NS_MAX);
         if is_next {
             self.end_ns = self.end_ns.max(end_ns);

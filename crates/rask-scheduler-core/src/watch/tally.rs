@@ -1,4 +1,5 @@
-//! How many tasks of each prefix are in which state, counted as they change it.
+//! How many tasks are in which state: counted by class as they change it, which costs a few instructions, and added up by
+//! prefix when somebody looks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,45 +11,75 @@ use crate::story::Station;
 /// A prefix that had no tasks for so long begins to count anew when it gets some.
 const PAUSE_MS: u64 = 5_000;
 
-/// The tasks of one prefix.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    pub(crate) prefix: Arc<str>,
+/// By state.
+pub(crate) type Counts = [u32; Station::COUNT];
+
+/// The tasks of one class.
+#[derive(Clone, Debug)]
+struct ClassTally {
     /// Tasks that exist, by state.
-    counts: [u32; Station::COUNT],
+    counts: Counts,
     /// Tasks that exist.
     live: u32,
-    /// When there were none the last time.
+    /// Tasks that were ever made.
+    total: u64,
+    /// The page on which it changed last.
+    page: u64,
+    prefix: u32,
+}
+
+/// The tasks of one prefix: the sum of its classes.
+#[derive(Debug)]
+struct PrefixTally {
+    prefix: Arc<str>,
+    classes: Vec<ClassId>,
+    /// Classes that have tasks.
+    live_classes: u32,
+    /// Since when none has.
     empty_since: Tick,
+    /// What had been made when it began to count anew.
+    base: u64,
+    finished: u64,
+    compute_ns: u64,
+    mean_ns: Option<f64>,
+    /// Other prefixes whose tasks it depends on.
+    needs: BTreeSet<u32>,
+    /// The class seen last among what its tasks depend on: mostly it is the same again.
+    last_need: Option<ClassId>,
+    /// The page on which `needs` grew last.
+    page: u64,
+}
+
+/// What is known of a prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally<'a> {
+    pub(crate) prefix: &'a Arc<str>,
+    /// Tasks that exist, by state.
+    pub(crate) counts: Counts,
     /// Tasks that were made since there were none for a while.
     pub(crate) total: u64,
-    /// The page on which it changed last.
-    pub(crate) page: u64,
     /// Executions that gave a value, since the start.
     pub(crate) finished: u64,
     /// What those took together, in nanoseconds.
     pub(crate) compute_ns: u64,
     /// Mean duration, newest weighing most.
     pub(crate) mean_ns: Option<f64>,
-    /// Other tallies whose tasks it depends on.
-    pub(crate) needs: BTreeSet<u32>,
-    /// The class seen last among what its tasks depend on: mostly it is the same again.
-    last_need: Option<ClassId>,
+    /// Other prefixes whose tasks it depends on.
+    pub(crate) needs: &'a BTreeSet<u32>,
 }
 
-impl Tally {
+impl Tally<'_> {
     /// Tasks in a state.
     pub(crate) fn in_state(&self, station: Station) -> u32 {
         self.counts[station as usize]
     }
 }
 
-/// All tallies, and the classes whose tasks they count.
+/// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
-    /// By class: the tally, and how many of its tasks are queued.
-    classes: Vec<(u32, u32)>,
-    entries: Vec<Tally>,
+    classes: Vec<ClassTally>,
+    prefixes: Vec<PrefixTally>,
     by_prefix: BTreeMap<Arc<str>, u32>,
     page: u64,
 }
@@ -57,35 +88,37 @@ impl Tallies {
     /// A class becomes known; classes are numbered without gaps.
     pub(crate) fn add_class(&mut self, class: ClassId, prefix: &str) {
         debug_assert_eq!(class.0 as usize, self.classes.len());
-        let tally = match self.by_prefix.get(prefix) {
+        let number = match self.by_prefix.get(prefix) {
             Some(&known) => known,
             None => self.add_prefix(prefix.into()),
         };
-        self.classes.push((tally, 0));
+        self.prefixes[number as usize].classes.push(class);
+        let counts = [0; Station::COUNT];
+        self.classes.push(ClassTally { counts, live: 0, total: 0, page: 0, prefix: number });
     }
 
     fn add_prefix(&mut self, prefix: Arc<str>) -> u32 {
-        let number = self.entries.len() as u32;
+        let number = self.prefixes.len() as u32;
         self.by_prefix.insert(prefix.clone(), number);
-        self.entries.push(Tally {
+        self.prefixes.push(PrefixTally {
             prefix,
-            counts: [0; Station::COUNT],
-            live: 0,
+            classes: Vec::new(),
+            live_classes: 0,
             empty_since: Tick::ZERO,
-            total: 0,
-            page: 0,
+            base: 0,
             finished: 0,
             compute_ns: 0,
             mean_ns: None,
             needs: BTreeSet::new(),
             last_need: None,
+            page: 0,
         });
         number
     }
 
     #[inline]
-    fn of(&mut self, class: ClassId) -> &mut Tally {
-        let tally = &mut self.entries[self.classes[class.0 as usize].0 as usize];
+    fn of(&mut self, class: ClassId) -> &mut ClassTally {
+        let tally = &mut self.classes[class.0 as usize];
         tally.page = self.page;
         tally
     }
@@ -93,13 +126,22 @@ impl Tallies {
     /// A task was made; it is released.
     #[inline]
     pub(crate) fn created(&mut self, class: ClassId, now: Tick) {
-        let tally = self.of(class);
-        if tally.live == 0 && tally.empty_since.plus_ms(PAUSE_MS) < now {
-            tally.total = 0;
+        if self.classes[class.0 as usize].live == 0 {
+            self.class_wakes(class, now);
         }
+        let tally = self.of(class);
         tally.total += 1;
         tally.live += 1;
         tally.counts[Station::Released as usize] += 1;
+    }
+
+    /// A class gets tasks that had none.
+    fn class_wakes(&mut self, class: ClassId, now: Tick) {
+        let prefix = &mut self.prefixes[self.classes[class.0 as usize].prefix as usize];
+        if prefix.live_classes == 0 && prefix.empty_since.plus_ms(PAUSE_MS) < now {
+            prefix.base = prefix.classes.iter().map(|class| self.classes[class.0 as usize].total).sum();
+        }
+        prefix.live_classes += 1;
     }
 
     /// A task changed its state.
@@ -108,12 +150,6 @@ impl Tallies {
         let tally = self.of(class);
         tally.counts[from as usize] -= 1;
         tally.counts[to as usize] += 1;
-        if from == Station::Queued {
-            self.classes[class.0 as usize].1 -= 1;
-        }
-        if to == Station::Queued {
-            self.classes[class.0 as usize].1 += 1;
-        }
     }
 
     /// A task was forgotten.
@@ -123,30 +159,34 @@ impl Tallies {
         tally.counts[from as usize] -= 1;
         tally.live -= 1;
         if tally.live == 0 {
-            tally.empty_since = now;
+            let prefix = tally.prefix as usize;
+            self.prefixes[prefix].live_classes -= 1;
+            self.prefixes[prefix].empty_since = now;
         }
     }
 
     /// A task depends on another.
     #[inline]
     pub(crate) fn needs(&mut self, class: ClassId, needed: ClassId) {
-        let (number, _) = self.classes[class.0 as usize];
-        let tally = &mut self.entries[number as usize];
-        if tally.last_need != Some(needed) {
-            tally.last_need = Some(needed);
-            let (other, _) = self.classes[needed.0 as usize];
-            if other != number && tally.needs.insert(other) {
-                tally.page = self.page;
+        let number = self.number_of(class);
+        let prefix = &mut self.prefixes[number as usize];
+        if prefix.last_need != Some(needed) {
+            prefix.last_need = Some(needed);
+            let other = self.classes[needed.0 as usize].prefix;
+            if other != number && prefix.needs.insert(other) {
+                prefix.page = self.page;
             }
         }
     }
 
     /// `count` executions of a class took `total_ns` together; their mean is now `mean_ns`.
     pub(crate) fn learned(&mut self, class: ClassId, count: u64, total_ns: u64, mean_ns: Option<f64>) {
-        let tally = self.of(class);
-        tally.finished += count;
-        tally.compute_ns = tally.compute_ns.saturating_add(total_ns);
-        tally.mean_ns = mean_ns;
+        let number = self.number_of(class);
+        let prefix = &mut self.prefixes[number as usize];
+        prefix.finished += count;
+        prefix.compute_ns = prefix.compute_ns.saturating_add(total_ns);
+        prefix.mean_ns = mean_ns;
+        prefix.page = self.page;
     }
 
     /// Changes from now on belong to a new page.
@@ -159,34 +199,68 @@ impl Tallies {
         self.page
     }
 
-    /// All tallies that have counted something, by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Tally)> {
-        self.entries.iter().enumerate().map(|(number, tally)| (number as u32, tally))
+    /// The prefixes in which something changed on this page or a later one: for each the page on which it did last.
+    pub(crate) fn changed_since(&self, page: u64) -> Vec<(u64, u32)> {
+        let class_pages = |prefix: &PrefixTally| {
+            prefix.classes.iter().map(|class| self.classes[class.0 as usize].page).max().unwrap_or(0)
+        };
+        let numbered = self.prefixes.iter().zip(0..);
+        let last = numbered.map(|(prefix, number)| (class_pages(prefix).max(prefix.page), number));
+        last.filter(|&(last, _)| last >= page).collect()
     }
 
-    /// One of them.
-    pub(crate) fn get(&self, number: u32) -> &Tally {
-        &self.entries[number as usize]
+    /// What is known of a prefix, by its number.
+    pub(crate) fn get(&self, number: u32) -> Tally<'_> {
+        let known = &self.prefixes[number as usize];
+        let mut counts = [0; Station::COUNT];
+        let mut total = 0;
+        for class in &known.classes {
+            let tally = &self.classes[class.0 as usize];
+            total += tally.total;
+            counts.iter_mut().zip(tally.counts).for_each(|(sum, count)| *sum += count);
+        }
+        Tally {
+            prefix: &known.prefix,
+            counts,
+            total: total - known.base,
+            finished: known.finished,
+            compute_ns: known.compute_ns,
+            mean_ns: known.mean_ns,
+            needs: &known.needs,
+        }
     }
 
-    /// The tally of a class's tasks.
+    /// What is known of all prefixes, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Tally<'_>)> {
+        (0..self.prefixes.len() as u32).map(|number| (number, self.get(number)))
+    }
+
+    /// The number of the prefix of a class's tasks.
+    #[inline]
     pub(crate) fn number_of(&self, class: ClassId) -> u32 {
-        self.classes[class.0 as usize].0
+        self.classes[class.0 as usize].prefix
+    }
+
+    /// The text of a prefix.
+    pub(crate) fn text_of(&self, number: u32) -> &Arc<str> {
+        &self.prefixes[number as usize].prefix
     }
 
     /// The prefix of a class's tasks.
     pub(crate) fn prefix_of(&self, class: ClassId) -> &Arc<str> {
-        &self.get(self.number_of(class)).prefix
+        self.text_of(self.number_of(class))
     }
 
-    /// Classes that have queued tasks: the class, its tally, how many.
+    /// Classes that have queued tasks: the class, the number of its prefix, how many.
     pub(crate) fn queued(&self) -> impl Iterator<Item = (ClassId, u32, u32)> {
-        let class = |(i, &(tally, queued)): (usize, &(u32, u32))| (ClassId(i as u32), tally, queued);
-        self.classes.iter().enumerate().map(class).filter(|&(_, _, queued)| queued > 0)
+        let class = |(tally, number): (&ClassTally, u32)| {
+            (ClassId(number), tally.prefix, tally.counts[Station::Queued as usize])
+        };
+        self.classes.iter().zip(0..).map(class).filter(|&(_, _, queued)| queued > 0)
     }
 
-    /// Tasks that exist by tally and state, for the check of invariants.
-    pub(crate) fn counts(&self) -> Vec<[u32; Station::COUNT]> {
-        self.entries.iter().map(|tally| tally.counts).collect()
+    /// Tasks that exist by class and state, for the check of invariants.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        self.classes.iter().map(|tally| tally.counts).collect()
     }
 }

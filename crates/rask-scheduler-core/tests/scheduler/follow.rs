@@ -246,7 +246,7 @@ fn who_follows_is_not_blamed_for_a_death() {
     let said = stage.worker(4, 2);
     assert_eq!(said, [""; 0], "the first was on four workers that died");
     let text = stage.explain(0, &key_of(0, 3));
-    assert!(text.contains(&format!("failed: task \"{}\"", key_of(0, 2))), "{text}");
+    assert!(text.contains(&format!("failed because {}, which it needs, failed", key_of(0, 2))), "{text}");
 }
 
 #[test]

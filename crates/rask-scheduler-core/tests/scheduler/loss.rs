@@ -392,7 +392,7 @@ fn a_client_learns_who_is_to_blame_by_key() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]).calls(1));
     stage.err(0, "t0#1", "boom");
-    assert_eq!(stage.explain(0, &str_key("x")), "x failed: task \"x\": boom");
+    assert_eq!(stage.explain(0, &str_key("x")), "x failed on worker tcp://h0:1: boom");
     assert_eq!(
         stage.explain(0, &key_of(0, 2)),
         format!("{} is assigned to worker tcp://h0:1 (run 1)", key_of(0, 2))

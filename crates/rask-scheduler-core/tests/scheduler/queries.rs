@@ -1,5 +1,6 @@
 //! What clients ask: exact answers.
 
+use rask_types::Key;
 use rask_types::msg::Query;
 use rask_types::value::Value;
 
@@ -129,8 +130,8 @@ fn why_a_task_does_not_run() {
     let cases = [
         ("a", "a has finished; its value is in memory"),
         ("c", "c is assigned to worker tcp://h1:1 (run 1)"),
-        ("d", "d waits for c (processing)"),
-        ("e", "e failed: task \"e\": boom"),
+        ("d", "d waits for c (processing); first of all, c is assigned to worker tcp://h1:1 (run 1)"),
+        ("e", "e failed on worker tcp://h0:1: boom"),
         ("f", "f could run, but no worker that is here offers what it asks for: one of the workers w9"),
         ("nobody", "nobody is not known here: it was never submitted, or is already forgotten"),
     ];
@@ -142,7 +143,41 @@ fn why_a_task_does_not_run() {
     assert_eq!(stage.explain(0, &key_of(0, 18)), format!("{} {wait}", key_of(0, 18)));
     stage.submit(0, Graph::at(30).named("many", &[14, 15, 16, 17, 18]));
     let why = stage.explain(0, &str_key("many"));
-    assert!(why.starts_with("many waits for f-") && why.ends_with("(queued) and 2 more"), "{why}");
+    assert!(
+        why.starts_with("many waits for f-") && why.contains("(queued) and 2 more; first of all, f-"),
+        "{why}"
+    );
+}
+
+#[test]
+fn an_explanation_goes_to_the_bottom_of_it() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.define(0, 1, |class| class.workers = vec!["w9".into()]);
+    stage.submit(0, Graph::at(1).class(1).named("stuck", &[]));
+    stage.submit(0, Graph::at(2).named("middle", &[1]).named("top", &[2]));
+    let why = stage.explain(0, &str_key("top"));
+    assert!(
+        why.starts_with("top waits for middle (waiting); first of all, stuck could run, but no"),
+        "{why}"
+    );
+    stage.submit(0, Graph::at(10).named("bad", &[]).named("child", &[10]));
+    stage.err(0, "t3#1", "boom");
+    let why = "child failed because bad, which it needs, failed on worker tcp://h0:1: boom";
+    assert_eq!(stage.explain(0, &str_key("child")), why);
+}
+
+#[test]
+fn a_key_is_explained_by_its_text() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.submit(0, Graph::at(1).named("17", &[]));
+    let why = |text: &str| format!("{text} is assigned to worker tcp://h0:1 (run 1)");
+    assert_eq!(stage.explain(0, &str_key("17")), why("17"));
+    let tuple = Key::Tuple(vec![str_key("x"), Key::Int(0)]);
+    stage.submit(0, Graph::at(2).keyed(&tuple, &[]));
+    let queued = "('x', 0) could run and waits for a free thread; about 1 tasks are queued with it";
+    assert_eq!(stage.explain(0, &str_key("('x', 0)")), queued);
+    assert_eq!(stage.explain(0, &tuple), queued);
+    assert!(stage.explain(0, &Key::Int(17)).contains("not known"), "a number is not a text");
 }
 
 #[test]

@@ -411,8 +411,13 @@ impl Graph {
     }
 
     /// A call whose key the user gave.
-    pub fn named(mut self, name: &str, deps: &[u64]) -> Graph {
-        self.chunk.names.push(str_key(name).to_canonical().into());
+    pub fn named(self, name: &str, deps: &[u64]) -> Graph {
+        self.keyed(&str_key(name), deps)
+    }
+
+    /// The same with a key of any kind.
+    pub fn keyed(mut self, key: &Key, deps: &[u64]) -> Graph {
+        self.chunk.names.push(key.to_canonical().into());
         self.task(KeyKind::Named, "args", deps)
     }
 
