@@ -90,6 +90,15 @@ function swatch(line) {
 }
 
 /**
+ * Times below the axis; none in the corner, where it would meet the lowest value.
+ * @param {any} plot @param {number[]} ticks
+ */
+function timeMarks(plot, ticks) {
+  const letters = ticks.length > 1 && ticks[1] - ticks[0] < 60 ? 8 : 5;
+  return ticks.map((at) => (plot.valToPos(at, "x") < 4 * letters ? "" : format.clock(at).slice(0, letters)));
+}
+
+/**
  * @param {{lines: Line[], say: (value: number|null) => string, least: number, binary: boolean}} what
  * @param {number} width @param {number} height @param {(index: number|null|undefined) => void} tell
  */
@@ -116,7 +125,7 @@ function options({ lines, say, least, binary }, width, height, tell) {
       y: { range: (/** @type {any} */ _plot, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(least, (high || 0) * 1.08)] },
     },
     axes: [
-      { ...axis, size: 20, gap: 2, space: 70, values: (/** @type {any} */ _plot, /** @type {number[]} */ ticks) => ticks.map((at) => format.clock(at).slice(0, ticks.length > 1 && ticks[1] - ticks[0] < 60 ? 8 : 5)), incrs: [15, 30, 60, 120, 300] },
+      { ...axis, size: 20, gap: 2, space: 70, values: timeMarks, incrs: [15, 30, 60, 120, 300] },
       { ...axis, size: binary ? 58 : 46, gap: 4, space: 26, ...(binary ? { incrs: BINARY } : {}), values: (/** @type {any} */ _plot, /** @type {number[]} */ ticks) => ticks.map((value) => say(value)) },
     ],
     series: [

@@ -5,7 +5,7 @@ import { onColours, STATES } from "./colours.js";
 import { h, replace, setText, taskLink, taskPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { BOX, drawGraph, radiusOf, spacingOf } from "./graph_draw.js";
+import { BOX, drawGraph, makeRoom, radiusOf, spacingOf } from "./graph_draw.js";
 import { live } from "./live.js";
 import { PictureView, steer } from "./picture_view.js";
 import { countsOf } from "./progress.js";
@@ -78,8 +78,8 @@ class GraphPage {
   }
 
   leave() {
-    hideTip();
     this.drawer.end();
+    hideTip();
     for (const end of this.ends) end();
   }
 
@@ -89,6 +89,7 @@ class GraphPage {
       if ((message.group ?? null) !== this.group) return;
       const first = this.graph === null || this.graph.of !== message.of;
       this.graph = /** @type {import("./types.js").Graph} */ (message);
+      if (this.graph.of === "groups") makeRoom(this.graph);
       this.spacing = spacingOf(this.graph);
       this.hovered = -1;
       if (first || this.view.untouched) this.fit();
@@ -100,13 +101,7 @@ class GraphPage {
 
   fit() {
     if (!this.graph) return;
-    const boxes = this.graph.of === "groups";
-    const box = boxes ? { width: this.surface.width - BOX.width, height: this.surface.height - BOX.height } : this.surface;
-    this.view.fit(this.graph, box);
-    if (boxes) {
-      this.view.left += BOX.width / 2;
-      this.view.top += BOX.height / 2;
-    }
+    this.view.fit(this.graph, this.surface);
     this.drawer.now();
   }
 
@@ -144,7 +139,7 @@ class GraphPage {
     graph.nodes.forEach((node, i) => {
       const [dx, dy] = [Math.abs(view.x(node.x) - at.x), Math.abs(view.y(node.y) - at.y)];
       if (graph.of === "groups") {
-        if (dx <= BOX.width / 2 && dy <= BOX.height / 2) best = i;
+        if (dx <= (BOX.width / 2) * view.zoom && dy <= (BOX.height / 2) * view.zoom) best = i;
       } else if (Math.hypot(dx, dy) <= distance) {
         best = i;
         distance = Math.hypot(dx, dy);

@@ -12,8 +12,9 @@ import { FONT } from "./surface.js";
 /** @typedef {import("./picture_view.js").PictureView} View */
 /** @typedef {{context: CanvasRenderingContext2D, width: number, height: number}} Surface */
 
-/** A group's box, in pixels of the screen: texts do not shrink with the picture. */
+/** A group's box, in units of the picture. */
 export const BOX = { width: 148, height: 52 };
+const BETWEEN_BOXES = { x: 56, y: 20 };
 const LABEL_FROM_PX = 46;
 
 /**
@@ -37,6 +38,27 @@ export function spacingOf(graph) {
   return Number.isFinite(spacing) ? spacing : Math.max(60, graph.width / 4);
 }
 
+/** The least distance between two of the numbers, 0 if there are not two. @param {number[]} numbers */
+function leastGap(numbers) {
+  const sorted = [...new Set(numbers)].sort((a, b) => a - b);
+  return sorted.slice(1).reduce((least, number, i) => Math.min(least, number - sorted[i]), sorted.length > 1 ? Infinity : 0);
+}
+
+/** Pulls a picture of groups apart, so that each has room for its box. @param {Graph} graph */
+export function makeRoom(graph) {
+  const gaps = { x: leastGap(graph.nodes.map(({ x }) => x)), y: leastGap(graph.nodes.map(({ y }) => y)) };
+  const x = gaps.x ? (BOX.width + BETWEEN_BOXES.x) / gaps.x : 1;
+  const y = gaps.y ? (BOX.height + BETWEEN_BOXES.y) / gaps.y : 1;
+  const left = Math.min(...graph.nodes.map((node) => node.x));
+  const top = Math.min(...graph.nodes.map((node) => node.y));
+  for (const node of graph.nodes) {
+    node.x = (node.x - left) * x + BOX.width / 2;
+    node.y = (node.y - top) * y + BOX.height / 2;
+  }
+  graph.width = Math.max(BOX.width, ...graph.nodes.map((node) => node.x + BOX.width / 2));
+  graph.height = Math.max(BOX.height, ...graph.nodes.map((node) => node.y + BOX.height / 2));
+}
+
 /** The radius of a dot on the screen. @param {number} spacing @param {View} view */
 export const radiusOf = (spacing, view) => Math.max(1.6, Math.min(9, spacing * view.zoom * 0.3));
 
@@ -58,9 +80,8 @@ function drawEdges(context, view, graph, hovered, surface) {
     const [x2, y2] = [view.x(nodes[i].x), view.y(nodes[i].y)];
     if (Math.max(x1, x2) < 0 || Math.min(x1, x2) > surface.width || Math.max(y1, y2) < 0 || Math.min(y1, y2) > surface.height) return;
     context.moveTo(x1, y1);
-    // Bent along the longer way, so that edges leave and enter as the layers lie.
-    if (Math.abs(x2 - x1) > Math.abs(y2 - y1) * 2 && graph.width > graph.height) context.bezierCurveTo((x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2);
-    else context.bezierCurveTo(x1, (y1 + y2) / 2, x2, (y1 + y2) / 2, x2, y2);
+    // What a task needs lies to its left.
+    context.bezierCurveTo((x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2);
   };
   context.lineWidth = 1;
   context.strokeStyle = colour("edge");
@@ -122,7 +143,10 @@ function dot(context, x, y, radius, state) {
 /** @param {CanvasRenderingContext2D} context @param {View} view @param {import("./types.js").GraphNode} node @param {boolean} hovered */
 function drawGroup(context, view, node, hovered) {
   const row = store.prefixes.get(node.prefix);
-  const [x, y] = [view.x(node.x) - BOX.width / 2, view.y(node.y) - BOX.height / 2];
+  const [x, y] = [-BOX.width / 2, -BOX.height / 2];
+  context.save();
+  context.translate(view.x(node.x), view.y(node.y));
+  context.scale(view.zoom, view.zoom);
   context.beginPath();
   context.roundRect(x, y, BOX.width, BOX.height, 6);
   context.fillStyle = colour("panel");
@@ -154,4 +178,5 @@ function drawGroup(context, view, node, hovered) {
   context.fillStyle = colour("muted");
   const words = row ? `${format.short(row.memory + row.released)} / ${format.short(row.total)}${row.erred ? `, ${format.short(row.erred)} erred` : row.processing ? `, ${format.short(row.processing)} now` : ""}` : "";
   context.fillText(fitted(context, words, whole), x + 9, y + 42);
+  context.restore();
 }

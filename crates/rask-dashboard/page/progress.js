@@ -36,9 +36,9 @@ export function countsOf(row) {
 }
 
 export function progressPanel() {
-  const sum = h("span", { class: "muted tabular" });
+  const sum = h("span", { class: "beside muted tabular" });
   const clear = h("button", { type: "button", class: "quiet", hidden: true }, "Clear finished");
-  const { element, body } = panel("Progress", "progress", sum, legend(), clear);
+  const { element, body } = panel("Progress", "progress", sum, clear, legend());
   const list = h("div", { class: "progress-rows", role: "list" });
   const empty = h("p", { class: "empty" }, "No tasks yet. What is submitted to the cluster shows up here.");
   const more = h("p", { class: "muted" });

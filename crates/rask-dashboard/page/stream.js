@@ -9,7 +9,7 @@ import { barEnd, firstEndingAfter, transferEnd } from "./lanes.js";
 import { router } from "./router.js";
 import { store } from "./store.js";
 import { drawStream } from "./stream_draw.js";
-import { AXIS_PX, GUTTER_PX, layRows, rowAt } from "./stream_rows.js";
+import { AXIS_PX, gutterOf, layRows, rowAt } from "./stream_rows.js";
 import { surface } from "./surface.js";
 import { TimeWindow } from "./time_window.js";
 import { hideTip, showTip } from "./tooltip.js";
@@ -69,6 +69,7 @@ class Stream {
 
   leave() {
     clearTimeout(this.timer);
+    this.pointer = null;
     this.drawer.end();
     hideTip();
     for (const end of this.ends) end();
@@ -80,6 +81,7 @@ class Stream {
     if (plotHeight < 10) return;
     const laid = layRows(plotHeight, this.view.start);
     this.groups = laid.groups;
+    this.view.gutter = gutterOf(this.surface.context, this.groups);
     this.spacer.style.height = `${laid.height > plotHeight + 1 ? laid.height + AXIS_PX : this.surface.height}px`;
     this.empty.hidden = store.lanes.newest > 0;
     this.hover();
@@ -119,12 +121,12 @@ class Stream {
   }
 
   get secondsPerPx() {
-    return this.view.span / Math.max(1, this.surface.width - GUTTER_PX);
+    return this.view.span / Math.max(1, this.surface.width - this.view.gutter);
   }
 
   /** @param {number} x in the box */
   timeAt(x) {
-    return this.view.start + (x - GUTTER_PX) * this.secondsPerPx;
+    return this.view.start + (x - this.view.gutter) * this.secondsPerPx;
   }
 
   /** @param {WheelEvent} event */
@@ -137,7 +139,7 @@ class Stream {
       return;
     }
     const sideways = event.shiftKey ? event.deltaY || event.deltaX : Math.abs(event.deltaX) > Math.abs(event.deltaY) ? event.deltaX : 0;
-    if (x < GUTTER_PX && !sideways) return;
+    if (x < this.view.gutter && !sideways) return;
     event.preventDefault();
     if (sideways) this.view.pan(sideways * this.secondsPerPx);
     else this.view.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY / 300))), this.timeAt(x));
@@ -172,7 +174,7 @@ class Stream {
   /** @param {number} from @param {number} to in the box */
   mark(from, to) {
     this.selection.hidden = false;
-    this.selection.style.left = `${Math.max(GUTTER_PX, Math.min(from, to))}px`;
+    this.selection.style.left = `${Math.max(this.view.gutter, Math.min(from, to))}px`;
     this.selection.style.width = `${Math.abs(to - from)}px`;
   }
 
@@ -188,7 +190,10 @@ class Stream {
     } else if (!drag.moved) {
       this.pointer = { x, y };
       this.hover();
-      if (this.hovered) open(this.hovered.key, event);
+      if (this.hovered) {
+        open(this.hovered.key, event);
+        return;
+      }
     }
     this.drawer.now();
   }
@@ -235,7 +240,7 @@ class Stream {
   hover() {
     this.hovered = null;
     const { pointer } = this;
-    if (pointer && pointer.x >= GUTTER_PX && !this.drag && pointer.y < this.surface.height - AXIS_PX) {
+    if (pointer && pointer.x >= this.view.gutter && !this.drag && pointer.y < this.surface.height - AXIS_PX) {
       const row = rowAt(this.groups, pointer.y + this.scroller.scrollTop);
       if (row) this.hovered = row.thread === null ? this.transferAt(row.group, pointer.x) : this.barAt(row.group, row.thread, pointer.x);
     }

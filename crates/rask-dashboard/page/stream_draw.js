@@ -6,7 +6,7 @@ import { colour, prefixColour } from "./colours.js";
 import * as format from "./format.js";
 import { barEnd, firstEndingAfter, transferEnd } from "./lanes.js";
 import { store } from "./store.js";
-import { AXIS_PX, GUTTER_PX } from "./stream_rows.js";
+import { AXIS_PX, NAME_FONT } from "./stream_rows.js";
 import { FONT } from "./surface.js";
 
 /** From this width on a bar is drawn as one, with its ends. */
@@ -14,15 +14,15 @@ const WHOLE_PX = 1.5;
 
 /** @typedef {import("./stream_rows.js").Group} Group */
 /** @typedef {{context: CanvasRenderingContext2D, width: number, height: number}} Surface */
-/** @typedef {{start: number, end: number, span: number}} View */
+/** @typedef {{start: number, end: number, span: number, gutter: number}} View */
 
 /** @param {Surface} surface @param {View} view @param {Group[]} groups @param {number} scrolled @param {any} hovered a bar or transfer */
 export function drawStream(surface, view, groups, scrolled, hovered) {
   const { context, width, height } = surface;
   const plotHeight = height - AXIS_PX;
   context.clearRect(0, 0, width, height);
-  const scale = (width - GUTTER_PX) / view.span;
-  const x = (/** @type {number} */ at) => GUTTER_PX + (at - view.start) * scale;
+  const scale = (width - view.gutter) / view.span;
+  const x = (/** @type {number} */ at) => view.gutter + (at - view.start) * scale;
   drawAxis(surface, view, x);
   context.save();
   context.beginPath();
@@ -30,16 +30,16 @@ export function drawStream(surface, view, groups, scrolled, hovered) {
   context.clip();
   context.translate(0, -scrolled);
   const seen = groups.filter((group) => group.y + group.height > scrolled && group.y < scrolled + plotHeight);
-  drawNames(context, seen);
+  drawNames(context, seen, view.gutter);
   context.beginPath();
-  context.rect(GUTTER_PX, scrolled, width - GUTTER_PX, plotHeight);
+  context.rect(view.gutter, scrolled, width - view.gutter, plotHeight);
   context.clip();
   const ground = colour("lane");
   const marks = hatch(context);
   const transferColour = colour("transfer");
   for (const group of seen) {
     context.fillStyle = ground;
-    for (const row of group.threads) context.fillRect(GUTTER_PX, row.y, width - GUTTER_PX, row.height);
+    for (const row of group.threads) context.fillRect(view.gutter, row.y, width - view.gutter, row.height);
     for (const row of group.threads) drawLane(context, row, view, x, marks);
     if (group.transfers) drawTransfers(context, store.lanes.transfers.get(group.id) ?? [], group.transfers, view, x, transferColour);
   }
@@ -47,9 +47,9 @@ export function drawStream(surface, view, groups, scrolled, hovered) {
   context.restore();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Group[]} groups */
-function drawNames(context, groups) {
-  context.font = `11px ${FONT}`;
+/** @param {CanvasRenderingContext2D} context @param {Group[]} groups @param {number} gutter */
+function drawNames(context, groups, gutter) {
+  context.font = NAME_FONT;
   context.textBaseline = "middle";
   context.textAlign = "left";
   let free = -Infinity;
@@ -58,7 +58,7 @@ function drawNames(context, groups) {
     if (middle - 6 < free) continue;
     free = middle + 6;
     context.fillStyle = colour(group.gone ? "faint" : "muted");
-    context.fillText(fitted(context, format.oneLine(group.name, 40), GUTTER_PX - 14), 8, middle);
+    context.fillText(fitted(context, format.oneLine(group.name, 40), gutter - 14), 8, middle);
   }
 }
 
@@ -198,7 +198,7 @@ const STEPS_S = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.0
 
 /** @param {Surface} surface @param {View} view @param {(at: number) => number} x */
 function drawAxis({ context, width, height }, view, x) {
-  const wanted = (view.span * 84) / Math.max(1, width - GUTTER_PX);
+  const wanted = (view.span * 84) / Math.max(1, width - view.gutter);
   const step = STEPS_S.find((one) => one >= wanted) ?? 600;
   const bottom = height - AXIS_PX;
   context.font = `10.5px ${FONT}`;
@@ -214,7 +214,7 @@ function drawAxis({ context, width, height }, view, x) {
     context.moveTo(px, 0);
     context.lineTo(px, bottom + 3);
     context.stroke();
-    if (px > GUTTER_PX + 24 && px < width - 26) context.fillText(tickText(at, step), px, bottom + 5);
+    if (px > view.gutter + 24 && px < width - 26) context.fillText(tickText(at, step), px, bottom + 5);
   }
 }
 

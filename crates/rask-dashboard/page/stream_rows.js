@@ -2,14 +2,28 @@
 // Where the rows of the task stream lie: one for each thread, grouped by worker, a thin one for what the worker fetched.
 
 import { byName, collator, store } from "./store.js";
+import { FONT } from "./surface.js";
 
 const ROW_MAX_PX = 24;
 const ROW_MIN_PX = 3;
-export const GUTTER_PX = 92;
+const GUTTER_MAX_PX = 96;
+const GUTTER_MIN_PX = 34;
 export const AXIS_PX = 18;
+export const NAME_FONT = `11px ${FONT}`;
 
 /** @typedef {{y: number, height: number, bars: import("./types.js").Bar[]}} ThreadRow */
 /** @typedef {{id: number, name: string, gone: boolean, y: number, height: number, threads: ThreadRow[], transfers: {y: number, height: number}|null}} Group */
+
+/**
+ * How much room the names take.
+ * @param {CanvasRenderingContext2D} context @param {Group[]} groups
+ */
+export function gutterOf(context, groups) {
+  context.font = NAME_FONT;
+  let widest = 0;
+  for (const { name } of groups.slice(0, 200)) widest = Math.max(widest, name.length > 40 ? GUTTER_MAX_PX : context.measureText(name).width);
+  return Math.min(GUTTER_MAX_PX, Math.max(GUTTER_MIN_PX, Math.ceil(widest) + 18));
+}
 
 /** Workers that are here, then those that left but did something that is still in view. @param {number} start of the view */
 function workersToShow(start) {

@@ -24,6 +24,7 @@ export function taskPage(root, key) {
     ASK_MS,
     (answer) => {
       message.hidden = true;
+      content.classList.remove("past");
       setText(badge, answer.state);
       badge.dataset.state = answer.state;
       // Made anew only when something has changed, so that what is selected or focused stays.
@@ -39,12 +40,11 @@ export function taskPage(root, key) {
     (error) => {
       message.hidden = false;
       if (error.status === 404) {
-        setText(badge, "not known");
+        setText(badge, shown ? "forgotten" : "not known");
         badge.dataset.state = "forgotten";
-        shown = "";
-        replace(content);
       }
-      setText(message, error.message);
+      content.classList.toggle("past", shown !== "");
+      setText(message, shown ? `${error.message}. Below is what was last known of it.` : error.message);
     },
   );
   return { title: `${format.oneLine(key, 40)} – task`, leave: end };
@@ -87,13 +87,16 @@ function partsOf(task) {
 
 /** @param {any} error @param {string} key of the task that is shown */
 function errorPanel(error, key) {
-  const { element, body } = panel(error.kind || "Error", "error");
+  const { element, body } = panel(capital(error.kind || "error"), "error");
   body.append(h("p", { class: "error-text text" }, error.text));
   if (error.key && error.key !== key) body.append(h("p", {}, "The task to blame: ", taskLink(error.key)));
   if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(error.worker)));
   if (error.traceback) body.append(h("pre", { class: "traceback text", tabindex: 0, "aria-label": "Traceback" }, error.traceback));
   return element;
 }
+
+/** @param {string} text */
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** @param {any} task */
 function factsPanel(task) {
@@ -103,7 +106,7 @@ function factsPanel(task) {
   /** @type {[string, any][]} */
   const facts = [
     [place, task.workers.length ? workers : [task.kept_by_scheduler ? "the scheduler keeps it" : format.UNKNOWN]],
-    ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : task.nbytes === null ? format.UNKNOWN : format.bytes(task.nbytes)]],
+    ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : format.bytes(task.nbytes || null)]],
     ["Duration", [format.duration(task.duration_s)]],
     ["Attempts", [`${task.attempt}${task.retries ? `; ${format.plural(task.retries, "retry").replace("retrys", "retries")} left` : ""}`]],
     ["Prefix", [h("a", { href: `/tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],

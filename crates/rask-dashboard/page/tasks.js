@@ -121,7 +121,7 @@ function taskTable() {
       row.worker.textContent = "";
       row.worker.append(workerLink(task.worker ?? null));
     }
-    setText(row.size, format.bytes(task.nbytes));
+    setText(row.size, format.bytes(task.nbytes || null));
     setText(row.duration, format.duration(task.duration_s));
   };
   return { element, draw: (/** @type {any[]} */ rows) => keyed(body, made, distinct(rows), (task) => task.key, make, update) };

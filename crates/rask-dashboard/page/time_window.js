@@ -16,6 +16,8 @@ export class TimeWindow {
     /** Its right edge. */
     this.end = store.now();
     this.restingEnd = 0;
+    /** Pixels to the left of it, for names. */
+    this.gutter = 0;
   }
 
   get start() {

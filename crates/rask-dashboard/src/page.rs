@@ -96,7 +96,8 @@ pub(crate) fn no_token(path: &str) -> String {
     // Two slashes at the beginning would name another host.
     let again = format!("/{}", escape(path.trim_start_matches(['/', '\\'])));
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>rask: token needed</title></head>\n<body>\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>rask: token needed</title><link rel=\"stylesheet\" href=\"/assets/style.css\"></head>\n<body class=\"refused\">\n\
          <h1>This page needs the cluster's token</h1>\n\
          <p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
          <code>rask scheduler</code> prints it when it starts.</p>\n\
