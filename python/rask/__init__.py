@@ -27,6 +27,7 @@ _HOMES = {
     "compute": ("rask.base", "compute"),
     "config": ("rask.config", None),
     "core": ("rask.core", None),
+    "diagnostics": ("rask.diagnostics", None),
     "distributed": ("rask.distributed", None),
     "get_annotations": ("rask.annotations", "get_annotations"),
     "highlevelgraph": ("rask.highlevelgraph", None),

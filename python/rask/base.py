@@ -7,7 +7,9 @@ runs is decided here: on the client in use, on the engine inside this process, o
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator
 
 from rask import config
@@ -273,13 +275,24 @@ def compute(
     if not collections:
         return args
     schedule = get_scheduler(scheduler, collections, get=get)
-    return repack(_values(schedule, collections, optimize_graph, kwargs))
+    with _progress_bars() as bars:
+        return repack(_values(schedule, collections, optimize_graph, kwargs, bars))
 
 
-def _values(schedule: Any, collections: list, optimize_graph: bool, kwargs: dict[str, Any]) -> list:
+def _progress_bars() -> Any:
+    """What shows how far a computation is; nothing, unless somebody has imported it."""
+    module = sys.modules.get("rask.diagnostics.progress_bar")
+    return contextlib.nullcontext() if module is None else module.watched()
+
+
+def _values(
+    schedule: Any, collections: list, optimize_graph: bool, kwargs: dict[str, Any], bars: Any
+) -> list:
     if hasattr(schedule, "_session"):
         options = _options_of(schedule, kwargs, "compute", "write `await client.compute(x)` instead")
         futures = schedule.compute(collections, optimize_graph=optimize_graph, **options)
+        if bars is not None:
+            bars.of_futures(futures)
         try:
             gathered = schedule._gather(futures, "raise")
         except KeyboardInterrupt:

@@ -18,6 +18,7 @@ the graph nor over the nesting of one computation.
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
@@ -512,6 +513,10 @@ def isdag(d: Mapping, keys: Any) -> bool:
 
 
 _NOT_A_KEY = object()
+_watcher: contextvars.ContextVar[Callable[[int, int], None] | None] = contextvars.ContextVar(
+    "rask-get-watcher", default=None
+)
+"""Is told after each task of `get` how many of how many are done."""
 
 
 def _rebuild(computation: Any, value_of: Callable[[Any], Any], finish: Callable[[list], Any]) -> Any:
@@ -599,8 +604,11 @@ def get(dsk: Mapping, out: Any, cache: Mapping | None = None) -> Any:
     def value_of(item: Any) -> Any:
         return results.get(item, _NOT_A_KEY) if iskey(item) else _NOT_A_KEY
 
-    for key in order:
+    done = _watcher.get()
+    for at, key in enumerate(order):
         results[key] = _rebuild(dsk[key], value_of, lambda call: call[0](*call[1:]))
+        if done is not None:
+            done(at + 1, len(order))
     return _nested(out, results)
 
 

@@ -39,7 +39,7 @@ _HOMES = {
     "get_worker": "worker",
     "local_client": "worker",
     "print": "notices",
-    "progress": "progress",
+    "progress": "bars",
     "rejoin": "worker",
     "secede": "worker",
     "wait": "waiting",

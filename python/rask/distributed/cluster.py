@@ -300,7 +300,9 @@ class LocalCluster:
     def __del__(self) -> None:
         # At the end of the interpreter `atexit` has closed it, and names of this module may be gone.
         core = getattr(self, "_core", None)
-        if core is not None and not sys.is_finalizing() and self.status is Status.running:
+        if core is None or sys is None or sys.is_finalizing():
+            return
+        if self.status is Status.running:
             self.close()
 
     def __repr__(self) -> str:

@@ -54,7 +54,10 @@ def _final(client: Client, collection: Any, options: Any, optimize: bool) -> Any
     keys = collection.__dask_keys__()
     parts = client._session.compute_graph(graph, list(flatten([keys])), options)
     packed = packed_as(keys, iter(parts))
-    return client._session.submit(finalize, (packed, *extra), {}, None, False, options)
+    final = client._session.submit(finalize, (packed, *extra), {}, None, False, options)
+    if parts:
+        client._session.extend_graph(parts[0], final)
+    return final
 
 
 def _optimized(collection: Any, optimize: bool) -> dict:

@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_TABLE = 'style="border-collapse: collapse; margin: 4px 0;"'
+_TABLE = 'style="border-collapse: collapse; margin: 4px 0; color: inherit; font: inherit;"'
+WORKERS_MAX = 50
+"""So many workers are listed."""
 _CELL = 'style="text-align: left; padding: 2px 10px 2px 0; border: 0;"'
 
 
@@ -37,6 +39,7 @@ def client_html(client: Any) -> str:
         ("Connection method", method),
         ("Scheduler", escape(client.scheduler.address)),
         ("Dashboard", _link(client.dashboard_link)),
+        ("Workers", _sizes(client._session.summary())),
     ]
     inside = (
         cluster_html(client.cluster)
@@ -47,6 +50,11 @@ def client_html(client: Any) -> str:
         f"<div><strong>Client</strong> <small>{escape(client.id)}</small>{_table(facts)}"
         f"<details><summary>Cluster info</summary>{inside}</details></div>"
     )
+
+
+def _sizes(summary: dict[str, Any]) -> str:
+    memory = format_bytes(summary["memory_bytes"]) if summary["memory_bytes"] else "no limit"
+    return f"{summary['n_workers']}, threads: {summary['n_threads']}, memory: {memory}"
 
 
 def cluster_html(cluster: Any) -> str:
@@ -75,10 +83,18 @@ def scheduler_html(info: dict[str, Any]) -> str:
             format_bytes(worker["memory_limit"]) if worker["memory_limit"] else "no limit",
             escape(worker["status"]),
         )
-        for address, worker in info["workers"].items()
+        for address, worker in sorted(info["workers"].items(), key=_by_name)[:WORKERS_MAX]
     ]
+    left_out = len(info["workers"]) - len(workers)
+    more = f"<div>and {left_out} more workers</div>" if left_out else ""
     head = ("Worker", "Address", "Threads", "Memory limit", "Status")
-    return _table(facts) + (_table(workers, head) if workers else "")
+    return _table(facts) + (_table(workers, head) if workers else "") + more
+
+
+def _by_name(item: tuple[str, dict[str, Any]]) -> tuple[bool, Any]:
+    """Numbers in their order, then texts in theirs."""
+    name = item[1]["name"]
+    return isinstance(name, str), name
 
 
 def future_html(future: Any) -> str:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from .peer import delayed, fire_and_forget, persist, progress, until
+from .peer import delayed, fire_and_forget, futures_of, persist, progress, rask_only, until, wait
 from .tasks import behind, div, inc, note, notes, slow
 
 
@@ -96,3 +96,87 @@ def test_what_was_forgotten_is_released_when_done(client, note_path):
 @pytest.mark.parametrize("thing", [3, None, "text"])
 def test_fire_and_forget_what_is_no_future_does_nothing(client, thing):
     assert fire_and_forget(thing) is None
+
+
+@rask_only
+def test_progress_says_what_failed_and_what_was_given_up(client, capsys):
+    futures = [client.submit(inc, 1), client.submit(div, 1, 0)]
+    progress(futures, notebook=False)
+    assert capsys.readouterr().out.endswith(" (1 erred)\n")
+
+
+@rask_only
+def test_progress_counts_tasks_between_the_futures(client):
+    from rask.distributed.bars import Tracker
+
+    (x,) = persist(delayed(sum)([delayed(slow)(i, 0.02) for i in range(20)]))
+    tracker = Tracker(futures_of(x))
+    seen = []
+    over = False
+    while not over:
+        counts, over = tracker.look()
+        seen.append({name: (count.done, count.total) for name, count in counts.items()})
+        time.sleep(0.01)
+    assert seen[-1] == {"sum": (1, 1), "slow": (20, 20)}
+    assert all(row["slow"][1] == 20 and row["sum"][1] == 1 for row in seen)
+    done = [row["slow"][0] for row in seen]
+    assert done == sorted(done) and 0 < done[len(done) // 2] < 20
+
+
+@rask_only
+def test_what_a_failed_graph_left_is_not_done(client, gate):
+    from rask.distributed.bars import Tracker
+
+    held = [delayed(behind)(gate.path) for _ in range(8)]
+    (x,) = persist(delayed(max)([delayed(div)(1, 0), *held]))
+    tracker = Tracker(futures_of(x))
+    counts, _ = tracker.look()
+    until(lambda: futures_of(x)[0].status == "error")
+    counts, over = tracker.look()
+    assert over and counts["max"].erred == 1
+    assert counts["behind"].total == 8 and counts["behind"].done < 8
+    gate.open()
+
+
+@rask_only
+def test_progress_groups_as_it_is_told(client):
+    from rask.distributed.bars import Tracker
+
+    futures = client.map(inc, range(10)) + client.map(slow, range(2), seconds=0)
+    wait(futures)
+    counts, over = Tracker(futures, group_by=lambda key: ("all", 1)).look()
+    assert over and list(counts) == ["all"] and counts["all"].done == 12
+    assert list(Tracker(futures).look()[0]) == ["inc", "slow"]
+    for wrong, kind in (("spans", NotImplementedError), ("colour", ValueError)):
+        with pytest.raises(kind, match="group_by"):
+            progress(futures, group_by=wrong)
+
+
+@rask_only
+def test_progress_of_what_is_not_complete(client, gate):
+    from rask.distributed.bars import Tracker
+
+    done = client.map(inc, range(5))
+    wait(done)
+    held = client.submit(behind, gate.path, pure=False)
+    assert sum(count.total for count in Tracker([*done, held]).look()[0].values()) == 6
+    assert sum(count.total for count in Tracker([*done, held], complete=False).look()[0].values()) == 1
+    gate.open()
+
+
+@rask_only
+def test_progress_keeps_nothing_alive(client, gate):
+    from rask.distributed.bars import Tracker
+
+    held = client.submit(behind, gate.path, pure=False)
+    tracker = Tracker([held])
+    del held
+    gc.collect()
+    until(lambda: tracker.look()[1])
+    assert tracker.look()[0]["behind"].gone == 1
+
+
+@rask_only
+def test_progress_of_nothing(client, capsys):
+    assert progress([], notebook=False) is None
+    assert capsys.readouterr().out == ""

@@ -27,6 +27,12 @@ struct Graph {
     tasks: BTreeMap<String, u64>,
 }
 
+impl Graph {
+    fn holds(&self, id: FutureId) -> bool {
+        self.numbers.iter().any(|numbers| numbers.contains(&id.0))
+    }
+}
+
 /// The graphs last submitted.
 #[derive(Default)]
 pub struct Graphs {
@@ -50,12 +56,21 @@ impl Graphs {
         last.push_front(Graph { numbers: numbers.to_vec(), tasks });
     }
 
+    /// One more task belongs to the graph that `part` is from.
+    fn extend(&self, part: FutureId, task: FutureId, prefix: String) {
+        let mut last = self.last.lock();
+        let graph = last.iter_mut().find(|graph| graph.holds(part));
+        if let Some(graph) = graph {
+            graph.numbers.push(task.0..task.0 + 1);
+            *graph.tasks.entry(prefix).or_default() += 1;
+        }
+    }
+
     /// Tasks by prefix of the graphs that these futures are from.
     fn of(&self, ids: &[FutureId]) -> BTreeMap<String, u64> {
         let mut tasks: BTreeMap<String, u64> = BTreeMap::new();
         for graph in &*self.last.lock() {
-            let holds = |id: &FutureId| graph.numbers.iter().any(|numbers| numbers.contains(&id.0));
-            if ids.iter().any(holds) {
+            if ids.iter().any(|id| graph.holds(*id)) {
                 for (prefix, count) in &graph.tasks {
                     *tasks.entry(prefix.clone()).or_default() += count;
                 }
@@ -79,6 +94,14 @@ pub struct Watched {
 
 #[pymethods]
 impl Session {
+    /// A task that was submitted by itself is part of the graph that `part` is from, as progress bars count.
+    fn extend_graph(&self, part: &Bound<'_, Future>, task: &Bound<'_, Future>) {
+        let ids = part.get().id_in(&self.engine).zip(task.get().id_in(&self.engine));
+        let Some((part, task)) = ids else { return };
+        let prefix = self.engine.client.describe(task).map(|key| key.prefix());
+        self.engine.graphs.extend(part, task, prefix.unwrap_or_else(|| "Other".to_owned()));
+    }
+
     /// Futures of this session to be looked at; `groups` says of each the number of its group, counted from 0.
     fn watched(&self, futures: Vec<Bound<'_, Future>>, groups: Vec<u32>) -> PyResult<Watched> {
         let ids = futures.iter().filter_map(|future| future.get().id_in(&self.engine));

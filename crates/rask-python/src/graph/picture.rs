@@ -101,21 +101,32 @@ pub fn graph_picture<'py>(
     Ok(picture)
 }
 
-/// How many nodes a lazy value needs, itself included, by prefix, and its future's or graph's place among them. Nothing is
-/// hashed and no key is made, so it is cheap for graphs of any size; equal calls that will be one task count each.
+/// How many nodes a lazy value needs, itself included. Nothing is hashed and no key is made, so it is cheap for graphs of
+/// any size; equal calls that will be one task count each.
 ///
 /// Returns
 /// -------
-/// dict
-///     Counts by prefix; nodes that are parts of graph dicts, or futures, are counted under an empty prefix.
+/// tuple of (dict, int, int)
+///     Calls and values by prefix, futures, and parts of graphs that came as dicts.
 #[pyfunction]
-pub fn count_nodes<'py>(py: Python<'py>, delayed: &Bound<'py, Delayed>) -> PyResult<Bound<'py, PyDict>> {
+pub fn count_nodes<'py>(
+    py: Python<'py>,
+    delayed: &Bound<'py, Delayed>,
+) -> PyResult<(Bound<'py, PyDict>, u64, u64)> {
     let mut by_callee: HashMap<(usize, bool), (u64, Arc<Node>)> = HashMap::new();
+    let (mut futures, mut in_graphs) = (0, 0);
     for node in reachable(py, std::slice::from_ref(delayed.get().node())) {
         let place = match &node.what {
             What::Call(callee) => (Arc::as_ptr(callee) as usize, true),
             What::Value(callee) => (Arc::as_ptr(callee) as usize, false),
-            What::InGraph(_) | What::Future(_) => (0, false),
+            What::InGraph(_) => {
+                in_graphs += 1;
+                continue;
+            }
+            What::Future(_) => {
+                futures += 1;
+                continue;
+            }
         };
         by_callee.entry(place).or_insert_with(|| (0, node)).0 += 1;
     }
@@ -126,7 +137,7 @@ pub fn count_nodes<'py>(py: Python<'py>, delayed: &Bound<'py, Delayed>) -> PyRes
     }
     let dict = PyDict::new(py);
     counts.into_iter().try_for_each(|(prefix, count)| dict.set_item(prefix, count))?;
-    Ok(dict)
+    Ok((dict, futures, in_graphs))
 }
 
 /// What stands in a box: of a key such as `("x", 0, 1)` the numbers, else nothing, as in Dask; the whole key if `verbose`.
