@@ -81,6 +81,7 @@ class Work:
         self.ending = threading.Event()
         self.checks = client.map(check, range(10), pure=False)
         self.scores: list = []
+        self.scores_per_round = 20_000
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -88,7 +89,7 @@ class Work:
         number = 0
         while not self.ending.is_set():
             models = [self.client.compute(season(number + one)) for one in range(2)]
-            self.scores = self.client.map(score, range(20_000), pure=False)
+            self.scores = self.client.map(score, range(self.scores_per_round), pure=False)
             wait(models[:1])
             self.checks = self.client.map(check, range(10), pure=False)
             self.scores = []
@@ -100,7 +101,7 @@ class Work:
         self.thread.join()
 
 
-def pictures(page: Page, client: Client, base: str) -> None:
+def pictures(page: Page, client: Client, work: Work, base: str) -> None:
     def take(name: str, path: str, seconds: float = 2.0) -> None:
         page.goto(base + path)
         page.wait_for_timeout(seconds * 1000)
@@ -109,13 +110,17 @@ def pictures(page: Page, client: Client, base: str) -> None:
     page.wait_for_timeout(SECONDS_OF_WORK * 1000)
     hover_over_a_bar(page)
     page.screenshot(path=FOLDER / "status.png")
-    take("graph", "/graph", 4)
     take("workers", "/workers", 3)
+    page.set_viewport_size({"width": 1280, "height": 660})
     take("worker", "/workers/1", 5)
+    page.set_viewport_size({"width": 1280, "height": 800})
     take("tasks", "/tasks?state=memory")
     held = client.map(score, range(2000), pure=False)
     take("groups", "/graph", 5)
     del held
+    work.scores_per_round = 40  # so few tasks that each is in the picture
+    page.wait_for_timeout(16_000)
+    take("graph", "/graph", 4)
     take("task", f"/tasks/{failed(client).key}")
     take("events", "/events")
     page.emulate_media(color_scheme="dark")
@@ -154,7 +159,7 @@ def main() -> None:
         page.goto(client.dashboard_link)
         work = Work(client)
         try:
-            pictures(page, client, client.dashboard_link.split("/status")[0])
+            pictures(page, client, work, client.dashboard_link.split("/status")[0])
         finally:
             work.end()
         browser.close()

@@ -4,6 +4,7 @@
 import { h, panel, replace, setText, taskLink, workerLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
+import { store } from "./store.js";
 
 const ASK_MS = 1000;
 
@@ -90,10 +91,13 @@ function errorPanel(error, key) {
   const { element, body } = panel(capital(error.kind || "error"), "error");
   body.append(h("p", { class: "error-text text" }, error.text));
   if (error.key && error.key !== key) body.append(h("p", {}, "The task to blame: ", taskLink(error.key)));
-  if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(error.worker)));
+  if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(nameOf(error.worker))));
   if (error.traceback) body.append(h("pre", { class: "traceback text", tabindex: 0, "aria-label": "Traceback" }, error.traceback));
   return element;
 }
+
+/** The name of a worker that is called by its address, if it is here. @param {string} address */
+const nameOf = (address) => [...store.workers.values()].find((row) => row.address === address)?.name ?? address;
 
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

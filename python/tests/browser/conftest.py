@@ -1,4 +1,4 @@
-"""A browser, a cluster at work, and pages that must not complain, load from elsewhere, or obey what they show."""
+"""A browser, a cluster at work, pages that must not complain, load from elsewhere or obey what they show."""
 
 from __future__ import annotations
 
