@@ -104,7 +104,10 @@ fn of_tasks(text: &mut Exposition, counters: &Counters) {
     say("transfer_count_total", Counter, "Values fetched between workers.", counters.values_moved as f64);
 }
 
-const WORKER_NUMBERS: [(&str, Kind, &str, fn(&WorkerRow) -> f64); 6] = [
+/// A name, its kind and help, and its number.
+type Family<Row> = (&'static str, Kind, &'static str, fn(&Row) -> f64);
+
+const WORKER_NUMBERS: [Family<WorkerRow>; 6] = [
     ("threads", Gauge, "Threads that execute tasks.", |row| f64::from(row.facts.nthreads)),
     ("cpu_percent", Gauge, "Processor time of its process; 100 is one core.", |row| {
         f64::from(row.cpu_percent)

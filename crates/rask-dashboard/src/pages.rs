@@ -199,7 +199,7 @@ mod tests {
         let (two, mut second) = open(&mut pages);
         let group = Some("inc".to_owned());
         pages.watch(one, Some(group.clone()));
-        assert_eq!(pages.watched(), [group.clone()]);
+        assert_eq!(pages.watched(), std::slice::from_ref(&group));
         let say_graph = |pages: &mut Pages, version: u64, states: &str| {
             let picture = pages.want_picture(&group, version).then(|| format!("picture {version}").into());
             pages.say_graph(&group, version, Some(&states.into()), picture.as_ref());

@@ -112,6 +112,23 @@ fn a_name_at_which_the_link_was_opened_is_good_afterwards() {
 }
 
 #[test]
+fn the_pages_files_are_for_everyone_and_fetched_once() {
+    let served = serve();
+    let page = served.get("/status").body;
+    let names: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(names.iter().any(|name| name.ends_with(".js")), "{page}");
+    for name in names {
+        let file = served.request("GET", name, &[]);
+        assert_eq!((file.status, file.header("cache-control")), (200, Some("no-cache")), "{name}");
+        assert!(file.header("content-type").is_some() && !file.body.is_empty(), "{name}");
+        let tag = file.header("etag").unwrap();
+        let again = served.request("GET", name, &[("If-None-Match", tag)]);
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{name}");
+        assert_eq!(served.request("GET", name, &[("If-None-Match", "\"other\"")]).status, 200);
+    }
+}
+
+#[test]
 fn only_questions_are_answered_and_every_answer_is_guarded() {
     let served = serve();
     for (method, path, status) in [
