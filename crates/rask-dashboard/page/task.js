@@ -108,10 +108,10 @@ function factsPanel(task) {
     [place, task.workers.length ? workers : [task.kept_by_scheduler ? "the scheduler keeps it" : format.UNKNOWN]],
     ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : format.bytes(task.nbytes || null)]],
     ["Duration", [format.duration(task.duration_s)]],
-    ["Attempts", [`${task.attempt}${task.retries ? `; ${format.plural(task.retries, "retry").replace("retrys", "retries")} left` : ""}`]],
     ["Prefix", [h("a", { href: `/tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
     ["Wanted by", [task.clients.length ? task.clients.join(", ") : "no client; tasks that depend on it may need it"]],
   ];
+  if (task.retries) facts.push(["Retries", [`${task.retries} asked for`]]);
   const resources = Object.entries(task.resources ?? {});
   if (resources.length) facts.push(["Resources", [resources.map(([name, amount]) => `${name} ${amount}`).join(", ")]]);
   if (task.allowed_workers?.length) facts.push(["Allowed on", [task.allowed_workers.join(", ")]]);
