@@ -66,7 +66,8 @@ def check(station):
 
 def season(number: int) -> rask.delayed:
     """A graph of some sixty tasks: days are loaded, cleaned, merged in pairs, and make a model."""
-    tables = [rask.delayed(extract)(rask.delayed(clean)(rask.delayed(load)(number * 100 + day))) for day in range(16)]
+    days = [rask.delayed(load)(number * 100 + day) for day in range(16)]
+    tables = [rask.delayed(extract)(rask.delayed(clean)(day)) for day in days]
     while len(tables) > 2:
         tables = [rask.delayed(merge)(*tables[at : at + 2]) for at in range(0, len(tables), 2)]
     return rask.delayed(train)(rask.delayed(merge)(*tables))
@@ -112,7 +113,7 @@ def pictures(page: Page, client: Client, base: str) -> None:
     take("workers", "/workers", 3)
     take("worker", "/workers/1", 5)
     take("tasks", "/tasks?state=memory")
-    held = client.map(score, [("many", number) for number in range(2000)], key=[f"score-{n}" for n in range(2000)])
+    held = client.map(score, range(2000), pure=False)
     take("groups", "/graph", 5)
     del held
     take("task", f"/tasks/{failed(client).key}")

@@ -47,7 +47,7 @@ export function taskPage(root, key) {
       setText(message, shown ? `${error.message}. Below is what was last known of it.` : error.message);
     },
   );
-  return { title: `${format.oneLine(key, 40)} – task`, leave: end };
+  return { title: `${format.oneLine(key, 40)} · task`, leave: end };
 }
 
 /** @param {Element} content */

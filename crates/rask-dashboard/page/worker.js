@@ -59,7 +59,7 @@ export function workerPage(root, name) {
     },
   );
   return {
-    title: `${name} – worker`,
+    title: `${name} · worker`,
     leave: () => {
       end();
       for (const chart of charts) chart.leave();

@@ -1,6 +1,7 @@
-"""The program before whose cluster the browser sits: always some work, every kind of state, and hostile texts everywhere.
+"""The program before whose cluster the browser sits: always some work, every kind of state, hostile texts.
 
-It prints one line of JSON when all is there, then obeys lines on its input, each answered by a line, and ends with it.
+It prints one line of JSON when all is there, then obeys lines on its input, each answered by a line, and ends
+with it.
 """
 
 from __future__ import annotations

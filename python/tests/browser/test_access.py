@@ -7,7 +7,15 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-PATHS = ["/api/v1/status", "/api/v1/workers", "/api/v1/workers/0", "/api/v1/tasks", "/api/v1/graph", "/api/v1/events", "/metrics"]
+PATHS = [
+    "/api/v1/status",
+    "/api/v1/workers",
+    "/api/v1/workers/0",
+    "/api/v1/tasks",
+    "/api/v1/graph",
+    "/api/v1/events",
+    "/metrics",
+]
 
 
 @pytest.mark.parametrize("token", ["", "0" * 32])

@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from .conftest import AtWork, Visitor
+
 TABS = ("Status", "Graph", "Workers", "Tasks", "Events")
 
 
@@ -16,11 +18,11 @@ def test_tabs_are_links(visitor):
     for name in TABS:
         tabs.get_by_role("link", name=name).click()
         expect(page).to_have_url(f"{visitor.at_work.base}/{name.lower()}")
-        expect(page).to_have_title(f"{name} – rask")
+        expect(page).to_have_title(f"{name} · rask")
         expect(tabs.locator("[aria-current=page]")).to_have_text(name)
         expect(page.locator("h1")).to_have_text(name)
     page.go_back()
-    expect(page).to_have_title("Tasks – rask")
+    expect(page).to_have_title("Tasks · rask")
     expect(page.locator("#connection")).to_have_text("live")
 
 
@@ -32,7 +34,7 @@ def test_tabs_by_keyboard(visitor):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page).to_have_title("Workers – rask")
+    expect(page).to_have_title("Workers · rask")
 
 
 def test_light_and_dark(visitor):
@@ -47,9 +49,11 @@ def test_light_and_dark(visitor):
     assert page.evaluate(ground) == dark
 
 
-@pytest.mark.parametrize("path", ["/status", "/graph", "/workers", "/workers/0", "/tasks", "/tasks/total-0", "/events"])
+@pytest.mark.parametrize(
+    "path", ["status", "graph", "workers", "workers/0", "tasks", "tasks/total-0", "events"]
+)
 def test_a_narrow_window(visitor, path):
-    page = visitor.open(path)
+    page = visitor.open(f"/{path}")
     page.set_viewport_size({"width": 900, "height": 800})
     page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 900
@@ -61,11 +65,12 @@ def test_the_table_of_workers(visitor):
     expect(rows.first).to_be_visible()
     head = page.get_by_role("columnheader", name="Name")
     expect(head).to_have_attribute("aria-sort", "ascending")
-    expect(rows.locator("td[data-column=name]").filter(has_text=re.compile("^[01]$"))).to_have_text(["0", "1"])
+    names = rows.locator("td[data-column=name]").filter(has_text=re.compile("^[01]$"))
+    expect(names).to_have_text(["0", "1"])
     head.get_by_role("button").focus()
     page.keyboard.press("Enter")
     expect(head).to_have_attribute("aria-sort", "descending")
-    expect(rows.locator("td[data-column=name]").filter(has_text=re.compile("^[01]$"))).to_have_text(["1", "0"])
+    expect(names).to_have_text(["1", "0"])
     expect(rows.filter(has_text="just now").first).to_be_visible()
     address = rows.last.locator("td[data-column=address]").inner_text()
     page.get_by_role("searchbox").fill(address)
@@ -138,7 +143,17 @@ def test_the_page_of_a_task(visitor):
     expect(page).to_have_url(re.compile("/tasks/clean-3$"))
     expect(page.locator(".relatives", has_text="Needed by").get_by_role("link")).to_have_text(["total-0"])
     page.get_by_role("link", name="load-3").click()
-    expect(page.locator(".transfers-panel tbody tr")).to_have_count(1)
+    expect(page.locator("h1")).to_have_text("load-3")
+
+
+def test_the_transfers_of_a_value(visitor):
+    """Those that were fetched together share an entry, which names one of them."""
+    tasks = [visitor.at_work.json(f"/api/v1/tasks/load-{n}") for n in range(6)]
+    named = next(task["key"] for task in tasks if task["transfers"])
+    page = visitor.open(f"/tasks/{named}")
+    rows = page.locator(".transfers-panel tbody tr")
+    expect(rows.first).to_contain_text("KiB")
+    expect(rows.first.get_by_role("link").first).to_have_text(re.compile("^[01]$"))
 
 
 def test_the_story_of_a_task(visitor):
@@ -221,8 +236,6 @@ def test_events(visitor):
 
 
 def test_a_cluster_that_ends_is_said_to_have_ended(browser, tmp_path):
-    from .conftest import AtWork, Visitor
-
     at_work = AtWork(tmp_path)
     visitor = Visitor(browser, at_work, "ended")
     visitor.complaints.expected = "ERR_CONNECTION_REFUSED|WebSocket connection"

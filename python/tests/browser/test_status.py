@@ -181,7 +181,10 @@ def test_nothing_is_drawn_while_the_page_is_hidden(page, stream):
           Object.defineProperty(document, "hidden", { get: () => window.away ?? true });
           window.pictures = 0;
           const draw = CanvasRenderingContext2D.prototype.clearRect;
-          CanvasRenderingContext2D.prototype.clearRect = function (...box) { window.pictures += 1; draw.apply(this, box); };
+          CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+            window.pictures += 1;
+            draw.apply(this, box);
+          };
         }"""
     )
     page.wait_for_timeout(300)  # what was asked for before may still be drawn
