@@ -111,7 +111,7 @@ def pictures(page: Page, client: Client, work: Work, base: str) -> None:
     hover_over_a_bar(page)
     page.screenshot(path=FOLDER / "status.png")
     take("workers", "/workers", 3)
-    page.set_viewport_size({"width": 1280, "height": 660})
+    page.set_viewport_size({"width": 1280, "height": 600})
     take("worker", "/workers/1", 5)
     page.set_viewport_size({"width": 1280, "height": 800})
     take("tasks", "/tasks?state=memory")

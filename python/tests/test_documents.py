@@ -231,7 +231,7 @@ def test_commands_exist(document, line, help_of):
         for flag in (word for word in rest if word.startswith("--")):
             assert f'"{flag}"' in script.read_text(encoding="utf-8"), f"{rest[0]} has no {flag}"
     else:
-        assert first in ("git", "cd", "export", "scp"), f"{document} names the command {first!r}"
+        assert first in ("git", "cd", "curl", "export", "scp"), f"{document} names the command {first!r}"
 
 
 # --- what is named in the text -----------------------------------------------------------------------------

@@ -155,6 +155,9 @@ function assignedPanel() {
   };
 }
 
+/** What was logged begins with its level. @param {{topic: string, text: string}} item */
+const levelOf = ({ topic, text }) => (topic === "log" ? (/^(WARNING|ERROR|CRITICAL)\b/.exec(text)?.[1] ?? null) : null);
+
 function logPanel() {
   const { element, body } = panel("Log", "log");
   const list = h("ol", { class: "log-lines", tabindex: 0, "aria-label": "Log" });
@@ -165,7 +168,7 @@ function logPanel() {
   const make = (/** @type {any} */ { item }) => ({
     element: h(
       "li",
-      { "data-topic": item.topic },
+      { "data-topic": item.topic, "data-level": levelOf(item) },
       h("time", { class: "tabular", title: format.moment(item.at) }, format.clock(item.at)),
       h("span", { class: "topic" }, item.topic),
       h("span", { class: "log-text text" }, h("bdi", {}, item.text)),
