@@ -19,14 +19,14 @@ PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check --quiet
 # maturin installs into this environment, whichever is active in the shell.
 MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(VENV)/bin/maturin
 
-# What the extension module is made of.
+# What the extension module is made of; the dashboard's page is in it.
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
-	$(shell find crates -type f \( -path '*/src/*' -o -name Cargo.toml \))
+	$(shell find crates -type f \( -path '*/src/*' -o -path '*/page/*' -o -name Cargo.toml \))
 
 INSTRUCTIONS := $(CARGO) run --release --locked --quiet -p rask-bench --bin instructions --
 INSTRUCTIONS_FIGURES := crates/rask-bench/instructions.txt
 
-.PHONY: build test test-rust test-python demo bench lint lint-rust lint-python instructions instructions-update valgrind clean
+.PHONY: build test test-rust test-python demo bench lint lint-rust lint-python instructions instructions-update valgrind chromium clean
 
 build: $(VENV)/.built
 
@@ -35,7 +35,7 @@ test: test-rust test-python
 test-rust:
 	$(CARGO) test --workspace --locked
 
-test-python: $(VENV)/.built $(VENV)/.test $(VENV)/.corpus
+test-python: chromium $(VENV)/.built $(VENV)/.test $(VENV)/.corpus
 	$(VENV_PYTHON) -m pytest python/tests
 
 demo: $(VENV)/.built $(VENV)/.corpus
@@ -72,6 +72,15 @@ valgrind:
 		echo "valgrind is not here: installing it with apt-get"; \
 		$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends valgrind libc6-dbg \
 			|| { echo "valgrind could not be installed; install it by the system's own means and try again" >&2; exit 1; }; \
+	}
+
+# The browser before which the dashboard is tested. It, too, comes from the system.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		echo "chromium is not here: installing it with apt-get"; \
+		$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends chromium \
+			|| { echo "chromium could not be installed; the dashboard's tests need it: install it by the system's own means and try again" >&2; exit 1; }; \
 	}
 
 clean:

@@ -1,6 +1,6 @@
 """What the dashboard costs a cluster at full load, and an idle one: with no page open, with one, with ten.
 
-    python benches/dashboard.py [--rounds N] [--workload NAME ...] [--size N]
+    python benches/dashboard.py [--rounds N] [--workload NAME ...]
 
 The conditions take turns, so that whatever else changes on the machine meets all of them. Pages are
 WebSockets that read everything (`open_pages.py`); a browser draws on top of that, on whatever processor it has.
@@ -22,6 +22,7 @@ from sides import RaskWatched
 
 HERE = Path(__file__).parent
 PAGES = (0, 1, 10)
+RUNS = {"map": 100_000, "monte-carlo": 100_000, "tree": 65_536}
 IDLE_S = 10.0
 
 
@@ -47,12 +48,13 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def at_load(side, names: list[str], n: int, rounds: int) -> None:
+def at_load(side, names: list[str], rounds: int) -> None:
     """A table: microseconds per task, and how they compare with those without a page."""
     link = side.client.dashboard_link
     print(f"| workload | n | {' | '.join(f'{pages} pages' for pages in PAGES)} | 1 : 0 | 10 : 0 |")
     print("|---" * (len(PAGES) + 4) + "|")
     for name in names:
+        n = RUNS[name]
         run = listing()[name].families["graph"]
         for _ in range(3):
             run(side, n)
@@ -83,13 +85,12 @@ def at_rest(side) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--workload", action="append", choices=sorted(listing()))
-    parser.add_argument("--size", type=int, default=100_000)
+    parser.add_argument("--workload", action="append", choices=sorted(RUNS))
     options = parser.parse_args()
     side = RaskWatched()
     side.start()
     try:
-        at_load(side, options.workload or ["map", "monte-carlo", "tree"], options.size, options.rounds)
+        at_load(side, options.workload or list(RUNS), options.rounds)
         at_rest(side)
     finally:
         side.close()

@@ -2,7 +2,7 @@
 
     python open_pages.py COUNT LINK
 
-Says `ready` when each has had its first pulse; ends when its standard input does, and says what came, as JSON.
+Says `ready` when each has had its first pulse; ends when its standard input does, and says how many bytes came since, as JSON.
 """
 
 import base64
@@ -60,6 +60,7 @@ def main() -> None:
                 if PULSE in beginning:
                     waiting -= 1
                     if not waiting:
+                        received = 0
                         print("ready", flush=True)
 
 

@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from rask.distributed.worker import running_task
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -61,16 +63,17 @@ class Notices:
         self._dropped: dict[str, int] = {}
         self._timer: threading.Timer | None = None
 
+    def admits(self, topic: str) -> bool:
+        """Whether there is room for a line; if not, it counts as dropped, and need not be made."""
+        with self._lock:
+            return self._has_room(topic, 1)
+
     def say(self, topic: str, text: str) -> None:
         """Send a text, or drop and count it."""
         text = shortened(text)
         cost = 1 + len(text) // CHARS_PER_TOKEN
         with self._lock:
-            now = self._clock()
-            self._tokens = min(TOKENS_MAX, self._tokens + (now - self._filled) * TOKENS_PER_S)
-            self._filled = now
-            if self._tokens < cost:
-                self._drop(topic)
+            if not self._has_room(topic, cost):
                 return
             self._tokens -= cost
             # Sent within the lock, so that lines arrive in the order in which they were let through.
@@ -82,6 +85,15 @@ class Notices:
         with self._lock:
             self._timer = None
             self._say_dropped()
+
+    def _has_room(self, topic: str, cost: int) -> bool:
+        now = self._clock()
+        self._tokens = min(TOKENS_MAX, self._tokens + (now - self._filled) * TOKENS_PER_S)
+        self._filled = now
+        if self._tokens >= cost:
+            return True
+        self._drop(topic)
+        return False
 
     def _drop(self, topic: str) -> None:
         self._dropped[topic] = self._dropped.get(topic, 0) + 1
@@ -140,7 +152,7 @@ def _forward(logger: logging.Logger, record: logging.LogRecord) -> None:
     _sending.now = True
     try:
         worker = _worker_of_record(logger)
-        if worker is not None:
+        if worker is not None and worker.notices.admits("log"):
             worker.notices.say("log", _text_of(record))
     except Exception:  # a log line is not worth a failure
         pass
@@ -155,8 +167,6 @@ def _worker_of_record(logger: logging.Logger) -> Any:
         if not here.propagate:
             return None
         here = here.parent
-    from rask.distributed.worker import running_task
-
     task = running_task()
     if task is not None:
         return task.worker

@@ -58,6 +58,24 @@ def test_a_flood_is_dropped_and_counted(told):
     assert len(said) == TOKENS_PER_S + 1
 
 
+def test_what_is_dropped_is_not_even_made(told, worker):
+    class Costly:
+        def __str__(self):
+            made.append(1)
+            return "text"
+
+    worker.notices, made = told[0], []
+    logger = logging.getLogger("mine")
+    handlers, logger.parent.handlers = logger.parent.handlers, [logging.NullHandler()]
+    try:
+        for _ in range(3 * int(TOKENS_MAX)):
+            logger.warning(Costly())
+    finally:
+        logger.parent.handlers = handlers
+    assert len(made) == len(told[2]) == TOKENS_MAX
+    assert told[0]._dropped == {"log": 2 * TOKENS_MAX}
+
+
 def test_how_many_were_dropped_is_said_without_another_line(told):
     notices, _, said = told
     notices._timer = None
@@ -151,8 +169,11 @@ def test_nothing_is_raised_into_the_caller(worker, capsys, monkeypatch):
     assert len(worker.said) == 1
 
 
-def test_logging_is_left_as_it_was():
-    before = logging.Logger.callHandlers
+def test_logging_is_left_as_it_was(monkeypatch):
+    # Other tests of this process may have workers that listen.
+    monkeypatch.setattr(_worker_log, "_workers", [])
+    before = getattr(logging.Logger.callHandlers, "rask_hands_out", logging.Logger.callHandlers)
+    monkeypatch.setattr(logging.Logger, "callHandlers", before)
     one, two = Worker(), Worker()
     _worker_log.listen(one)
     _worker_log.listen(two)

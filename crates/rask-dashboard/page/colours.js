@@ -25,6 +25,30 @@ const PALETTE = [
 
 /** @type {Map<string, number>} */
 const slots = new Map();
+const REMEMBERED = "rask-prefixes";
+const REMEMBERED_MAX = 300;
+
+/** What prefixes had before in this browser, so that a reload or a second tab shows them as they were. @type {Record<string, number>} */
+let remembered = recall();
+
+function recall() {
+  try {
+    const found = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}");
+    return Object.keys(found).length > REMEMBERED_MAX ? {} : found;
+  } catch {
+    return {};
+  }
+}
+
+/** @param {string} prefix @param {number} slot */
+function remember(prefix, slot) {
+  remembered = { ...recall(), [prefix]: slot };
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(remembered));
+  } catch {
+    // Then it holds for this page.
+  }
+}
 
 /** FNV-1a: the same prefix wants the same colour in every browser and on every day. @param {string} text */
 function hash(text) {
@@ -37,11 +61,13 @@ function hash(text) {
 function slotOf(prefix) {
   let slot = slots.get(prefix);
   if (slot === undefined) {
-    slot = hash(prefix) % PALETTE.length;
+    const before = Object.hasOwn(remembered, prefix) ? remembered[prefix] : -1;
+    slot = Number.isInteger(before) && before >= 0 && before < PALETTE.length ? before : hash(prefix) % PALETTE.length;
     // Of two prefixes that want the same colour the later one takes the next that is free, while there are some.
     const taken = new Set(slots.values());
     for (let i = 0; i < PALETTE.length && taken.has(slot); i += 1) slot = (slot + 5) % PALETTE.length;
     slots.set(prefix, slot);
+    if (slot !== before) remember(prefix, slot);
   }
   return slot;
 }

@@ -21,7 +21,7 @@ const groupPath = (/** @type {string} */ prefix) => `/graph?group=${encodeURICom
 export function graphPage(root) {
   const group = new URLSearchParams(location.search).get("group");
   const page = new GraphPage(root, group);
-  return { title: group === null ? "Graph" : `${format.oneLine(group, 40)} – graph`, leave: () => page.leave() };
+  return { title: group === null ? "Graph" : `${format.oneLine(group, 40)} · graph`, leave: () => page.leave() };
 }
 
 class GraphPage {

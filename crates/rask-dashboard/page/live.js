@@ -7,7 +7,7 @@ import { store } from "./store.js";
 /** Waits between attempts, the last one for ever. */
 const BACKOFF_MS = [300, 700, 1500, 3000, 6000, 10000];
 /** Without an answer for so long, the cluster is said to have ended. */
-const ENDED_AFTER_MS = 20000;
+const ENDED_AFTER_MS = 8000;
 /** The server's word, as it closes the socket, that it is going away for good. */
 const GOING_AWAY = 1001;
 /** Silence after which a page that comes to the front asks whether anybody is there: a laptop may have slept. */

@@ -60,7 +60,7 @@ class Router {
     this.root.textContent = "";
     this.root.append(page);
     this.mounted = found.route.mount(page, found.name);
-    document.title = `${this.mounted.title} – rask`;
+    document.title = `${this.mounted.title} · rask`;
     this.onTab(found.route.tab);
   }
 }

@@ -4,7 +4,7 @@
 import { byName, collator, store } from "./store.js";
 import { FONT } from "./surface.js";
 
-const ROW_MAX_PX = 24;
+const ROW_MAX_PX = 34;
 const ROW_MIN_PX = 3;
 const GUTTER_MAX_PX = 96;
 const GUTTER_MIN_PX = 34;

@@ -4,6 +4,7 @@
 import { h, panel, replace, setText, taskLink, workerLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
+import { store } from "./store.js";
 
 const ASK_MS = 1000;
 
@@ -47,7 +48,7 @@ export function taskPage(root, key) {
       setText(message, shown ? `${error.message}. Below is what was last known of it.` : error.message);
     },
   );
-  return { title: `${format.oneLine(key, 40)} – task`, leave: end };
+  return { title: `${format.oneLine(key, 40)} · task`, leave: end };
 }
 
 /** @param {Element} content */
@@ -90,10 +91,13 @@ function errorPanel(error, key) {
   const { element, body } = panel(capital(error.kind || "error"), "error");
   body.append(h("p", { class: "error-text text" }, error.text));
   if (error.key && error.key !== key) body.append(h("p", {}, "The task to blame: ", taskLink(error.key)));
-  if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(error.worker)));
+  if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(nameOf(error.worker))));
   if (error.traceback) body.append(h("pre", { class: "traceback text", tabindex: 0, "aria-label": "Traceback" }, error.traceback));
   return element;
 }
+
+/** The name of a worker that is called by its address, if it is here. @param {string} address */
+const nameOf = (address) => [...store.workers.values()].find((row) => row.address === address)?.name ?? address;
 
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -108,10 +112,10 @@ function factsPanel(task) {
     [place, task.workers.length ? workers : [task.kept_by_scheduler ? "the scheduler keeps it" : format.UNKNOWN]],
     ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : format.bytes(task.nbytes || null)]],
     ["Duration", [format.duration(task.duration_s)]],
-    ["Attempts", [`${task.attempt}${task.retries ? `; ${format.plural(task.retries, "retry").replace("retrys", "retries")} left` : ""}`]],
     ["Prefix", [h("a", { href: `/tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
     ["Wanted by", [task.clients.length ? task.clients.join(", ") : "no client; tasks that depend on it may need it"]],
   ];
+  if (task.retries) facts.push(["Retries", [`${task.retries} asked for`]]);
   const resources = Object.entries(task.resources ?? {});
   if (resources.length) facts.push(["Resources", [resources.map(([name, amount]) => `${name} ${amount}`).join(", ")]]);
   if (task.allowed_workers?.length) facts.push(["Allowed on", [task.allowed_workers.join(", ")]]);

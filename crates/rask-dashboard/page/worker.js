@@ -1,7 +1,7 @@
 // @ts-check
 // The page of one worker: what it is, what it executes and for how long, its log.
 
-import { h, keyed, panel, setText, taskLink } from "./dom.js";
+import { h, keyed, panel, replace, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
 import { workerCharts } from "./series.js";
@@ -34,27 +34,32 @@ export function workerPage(root, name) {
     `/workers/${encodeURIComponent(name)}`,
     ASK_MS,
     (answer) => {
-      id = answer.worker.id;
+      const { worker, gone } = answer;
+      id = worker?.id ?? id;
       content.hidden = false;
-      message.hidden = true;
-      showFacts(facts, answer.worker);
-      setText(status, answer.worker.status.replace("_", " "));
-      status.dataset.kind = answer.worker.status === "running" ? "good" : "warn";
+      message.hidden = worker !== null;
+      if (worker) showFacts(facts, worker);
+      else {
+        showFactsOfGone(facts, gone);
+        setText(message, `It left ${format.ago(gone.at, store.now())}: ${gone.reason}`);
+      }
+      setText(status, worker ? worker.status.replace("_", " ") : "gone");
+      status.dataset.kind = worker?.status === "running" ? "good" : "warn";
       executing.show(answer.executing);
-      assigned.show(answer.assigned, answer.worker.processing);
+      assigned.show(answer.assigned, worker?.processing ?? 0);
       log.show(answer.log);
     },
     (error) => {
       message.hidden = false;
       setText(message, error.message);
       if (error.status === 404) {
-        setText(status, "gone");
+        setText(status, "not known");
         status.dataset.kind = "warn";
       }
     },
   );
   return {
-    title: `${name} – worker`,
+    title: `${name} · worker`,
     leave: () => {
       end();
       for (const chart of charts) chart.leave();
@@ -62,12 +67,33 @@ export function workerPage(root, name) {
   };
 }
 
+/** @param {Record<string, number>} [resources] */
+const amounts = (resources) => Object.entries(resources ?? {}).map(([name, amount]) => `${name} ${amount}`).join(", ") || "none";
+
+/** @param {HTMLElement} list @param {[string, string][]} facts */
+function fillFacts(list, facts) {
+  if (list.childElementCount !== 2 * facts.length) replace(list, ...facts.flatMap(([title]) => [h("dt", {}, title), h("dd", { class: "text" })]));
+  facts.forEach(([, text], i) => setText(list.children[2 * i + 1], text));
+}
+
+/** What was known of it from its start. @param {HTMLElement} list @param {any} gone */
+function showFactsOfGone(list, gone) {
+  fillFacts(list, [
+    ["Address", gone.address],
+    ["Process", `${gone.pid ?? format.UNKNOWN} on ${gone.host ?? format.UNKNOWN}`],
+    ["Threads", String(gone.nthreads)],
+    ["Runs", [gone.runtime, gone.version && `rask ${gone.version}`].filter(Boolean).join(", ") || format.UNKNOWN],
+    ["Joined", format.ago(gone.joined, store.now())],
+    ["Left", format.moment(gone.at)],
+    ["Resources", amounts(gone.resources)],
+  ]);
+}
+
 /** @param {HTMLElement} list @param {import("./types.js").WorkerRow} row */
 function showFacts(list, row) {
   const now = store.now();
-  const resources = Object.entries(row.resources ?? {}).map(([name, amount]) => `${name} ${amount}`);
   const limit = row.memory_limit_bytes ? format.bytes(row.memory_limit_bytes) : "none";
-  const facts = [
+  fillFacts(list, [
     ["Address", row.address],
     ["Process", `${row.pid ?? format.UNKNOWN} on ${row.host ?? format.UNKNOWN}`],
     ["Threads", String(row.nthreads)],
@@ -78,10 +104,8 @@ function showFacts(list, row) {
     ["Network", `${format.bytes(row.received_bytes)} fetched, ${format.bytes(row.sent_bytes)} sent`],
     ["Joined", `${format.ago(row.joined, now)}, last seen ${format.ago(row.last_seen, now)}`],
     ["Folder", row.local_directory ?? format.UNKNOWN],
-    ["Resources", resources.join(", ") || "none"],
-  ];
-  if (list.childElementCount === 0) list.append(...facts.flatMap(([title]) => [h("dt", {}, title), h("dd")]));
-  facts.forEach(([, text], i) => setText(list.children[2 * i + 1], text));
+    ["Resources", amounts(row.resources)],
+  ]);
 }
 
 function executingPanel() {

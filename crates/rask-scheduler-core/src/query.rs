@@ -8,7 +8,9 @@ use rask_types::{Key, TaskId, WorkerId};
 use smallvec::{SmallVec, smallvec};
 
 use crate::scheduler::Scheduler;
+use crate::story::Station;
 use crate::task::{Task, TaskState};
+use crate::view::NO_WORKER;
 use crate::worker::WorkerEntry;
 
 /// A key as a value: what Python programs use as the key.
@@ -135,20 +137,29 @@ impl Scheduler {
     }
 
     fn task_counts(&self) -> Value {
+        let stranded = self.stranded();
         let mut states: BTreeMap<&str, i64> = BTreeMap::new();
-        let mut prefixes: BTreeMap<String, BTreeMap<&str, i64>> = BTreeMap::new();
-        for (id, _) in self.tasks.iter() {
-            let state = self.state_name(id);
-            *states.entry(state).or_default() += 1;
-            *prefixes.entry(self.key(id).prefix()).or_default().entry(state).or_default() += 1;
-        }
-        let counts = |counts: BTreeMap<&str, i64>| {
+        let mut prefixes: BTreeMap<&str, Value> = BTreeMap::new();
+        let listed = |counts: BTreeMap<&str, i64>| {
             Value::Dict(
                 counts.into_iter().map(|(name, count)| (Value::str(name), Value::Int(count))).collect(),
             )
         };
-        let prefixes = prefixes.into_iter().map(|(prefix, by_state)| (Value::Str(prefix), counts(by_state)));
-        Value::dict([("states", counts(states)), ("prefixes", Value::Dict(prefixes.collect()))])
+        for (number, tally) in self.watch.tallies.iter() {
+            let no_worker = i64::from(stranded.get(&number).copied().unwrap_or(0));
+            let mut counts: BTreeMap<&str, i64> = BTreeMap::from([(NO_WORKER, no_worker)]);
+            for station in Station::OF_TASKS {
+                counts.insert(station.name(), i64::from(tally.in_state(station)));
+            }
+            *counts.entry(Station::Queued.name()).or_default() -= no_worker;
+            counts.retain(|_, count| *count > 0);
+            if !counts.is_empty() {
+                counts.iter().for_each(|(name, count)| *states.entry(name).or_default() += count);
+                prefixes.insert(tally.prefix, listed(counts));
+            }
+        }
+        let prefixes = prefixes.into_iter().map(|(prefix, counts)| (Value::str(prefix), counts)).collect();
+        Value::dict([("states", listed(states)), ("prefixes", Value::Dict(prefixes))])
     }
 
     fn identity(&self) -> Value {

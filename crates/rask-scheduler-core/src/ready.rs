@@ -140,7 +140,7 @@ impl Scheduler {
     pub(crate) fn state_name(&self, id: TaskId) -> &'static str {
         let task = &self.tasks[id];
         if task.state == TaskState::Queued && !self.is_served(self.classes[task.class].lane) {
-            return "no-worker";
+            return crate::view::NO_WORKER;
         }
         task.state.name()
     }

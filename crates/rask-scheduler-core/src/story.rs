@@ -107,6 +107,16 @@ impl Station {
     /// How many there are.
     pub(crate) const COUNT: usize = 7;
 
+    /// Those in which a task exists.
+    pub(crate) const OF_TASKS: [Station; 6] = [
+        Station::Released,
+        Station::Waiting,
+        Station::Queued,
+        Station::Processing,
+        Station::Memory,
+        Station::Erred,
+    ];
+
     /// Dask's word.
     pub(crate) fn name(self) -> &'static str {
         match self {

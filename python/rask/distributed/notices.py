@@ -54,8 +54,8 @@ def print(
         return
     if file is not None and file is not sys.stdout and file is not sys.stderr:
         raise TypeError(
-            "Remote printing to arbitrary files not supported; file must be None, sys.stdout or sys.stderr, "
-            f"got {file!r}"
+            "Remote printing to arbitrary file objects is not supported. file kwarg must be one of None, "
+            f"sys.stdout, or sys.stderr; got: {file!r}"
         )
     buffer = io.StringIO()
     builtins.print(*args, sep=sep, end=end, file=buffer)

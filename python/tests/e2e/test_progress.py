@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from .peer import delayed, fire_and_forget, futures_of, persist, progress, rask_only, until, wait
+from .peer import annotate, delayed, fire_and_forget, futures_of, persist, progress, rask_only, until, wait
 from .tasks import behind, div, inc, note, notes, slow
 
 
@@ -106,35 +106,41 @@ def test_progress_says_what_failed_and_what_was_given_up(client, capsys):
 
 
 @rask_only
-def test_progress_counts_tasks_between_the_futures(client):
+def test_progress_counts_tasks_between_the_futures(client, gate):
     from rask.distributed.bars import Tracker
 
-    (x,) = persist(delayed(sum)([delayed(slow)(i, 0.02) for i in range(20)]))
+    (x,) = persist(delayed(len)([*[delayed(inc)(i) for i in range(20)], delayed(behind)(gate.path)]))
     tracker = Tracker(futures_of(x))
-    seen = []
-    over = False
-    while not over:
+
+    def rows():
         counts, over = tracker.look()
-        seen.append({name: (count.done, count.total) for name, count in counts.items()})
-        time.sleep(0.01)
-    assert seen[-1] == {"sum": (1, 1), "slow": (20, 20)}
-    assert all(row["slow"][1] == 20 and row["sum"][1] == 1 for row in seen)
-    done = [row["slow"][0] for row in seen]
-    assert done == sorted(done) and 0 < done[len(done) // 2] < 20
+        return {name: (count.done, count.total) for name, count in counts.items()}, over
+
+    until(lambda: rows() == ({"inc": (20, 20), "behind": (0, 1), "len": (0, 1)}, False))
+    gate.open()
+    until(lambda: rows() == ({"inc": (20, 20), "behind": (1, 1), "len": (1, 1)}, True))
 
 
 @rask_only
 def test_what_a_failed_graph_left_is_not_done(client, gate):
     from rask.distributed.bars import Tracker
 
-    held = [delayed(behind)(gate.path) for _ in range(8)]
-    (x,) = persist(delayed(max)([delayed(div)(1, 0), *held]))
+    def fail(path, when):
+        behind(when)
+        raise ValueError(path)
+
+    trap = gate.file.with_name("trap")
+    with annotate(priority=10):
+        bad = delayed(fail)(gate.path, str(trap))
+    (x,) = persist(delayed(max)([bad, *[delayed(behind)(gate.path) for _ in range(8)]]))
     tracker = Tracker(futures_of(x))
     counts, _ = tracker.look()
+    assert counts["behind"].left == 8
+    trap.touch()
     until(lambda: futures_of(x)[0].status == "error")
     counts, over = tracker.look()
     assert over and counts["max"].erred == 1
-    assert counts["behind"].total == 8 and counts["behind"].done < 8
+    assert counts["behind"].total == counts["behind"].gone == 8
     gate.open()
 
 

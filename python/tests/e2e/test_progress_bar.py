@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from .peer import PEER, compute, delayed, rask_only
-from .tasks import div, inc, slow
+from .tasks import behind, div, inc, slow
 
 diagnostics = importlib.import_module(f"{PEER}.diagnostics")
 ProgressBar = diagnostics.ProgressBar
@@ -20,8 +20,30 @@ def out():
     return io.StringIO()
 
 
-def lazy(count=20, seconds=0.01):
-    return delayed(sum)([delayed(slow)(i, seconds) for i in range(count)])
+class Watching(io.StringIO):
+    """An output that opens a gate once a bar is neither empty nor full."""
+
+    def __init__(self, gate):
+        super().__init__()
+        self.gate = gate
+
+    def write(self, text):
+        if any(0 < percent < 100 for percent in percents(text)):
+            self.gate.open()
+        return super().write(text)
+
+
+def late(path):
+    """The last of some calls: it waits until somebody has seen that others are done."""
+    behind(path)
+    return 0
+
+
+def lazy(gate):
+    return delayed(sum)([*[delayed(inc)(i) for i in range(20)], delayed(late)(gate.path)])
+
+
+TOTAL = sum(range(1, 21))
 
 
 def percents(text):
@@ -29,25 +51,24 @@ def percents(text):
 
 
 @pytest.mark.parametrize("scheduler", [None, "threads", "sync"])
-def test_the_bar_fills_while_a_computation_runs(out, scheduler):
+def test_the_bar_fills_while_a_computation_runs(gate, scheduler):
+    out = Watching(gate)
     with ProgressBar(out=out, dt=0.01) as bar:
-        assert lazy().compute(scheduler=scheduler) == sum(range(20))
+        assert lazy(gate).compute(scheduler=scheduler) == TOTAL
     shown = percents(out.getvalue())
     assert shown == sorted(shown) and shown[-1] == 100
-    assert any(0 < percent < 100 for percent in shown)
     assert out.getvalue().startswith("\r[") and out.getvalue().endswith("\n")
     assert bar.last_duration > 0
 
 
 @rask_only
 @pytest.mark.timeout(60)
-def test_worker_processes_and_clients_are_shown_as_well(out, client):
+@pytest.mark.parametrize("scheduler", [None, "processes"])
+def test_worker_processes_and_clients_are_shown_as_well(gate, client, scheduler):
+    out = Watching(gate)
     with ProgressBar(out=out, dt=0.01):
-        lazy().compute()
-        lazy().compute(scheduler="processes")
-    lines = out.getvalue().split("\n")[:-1]
-    assert len(lines) == 2 and all("100% Completed" in line for line in lines)
-    assert any(0 < percent < 100 for percent in percents(lines[0]))
+        assert lazy(gate).compute(scheduler=scheduler) == TOTAL
+    assert out.getvalue().count("\n") == 1
 
 
 def test_width_and_what_is_short(out):
@@ -79,6 +100,7 @@ def test_a_computation_that_fails_ends_its_line(out):
     assert not [thread for thread in threading.enumerate() if thread.name == "rask-progress-bar"]
 
 
+@rask_only
 def test_a_closed_file_ends_no_computation(out):
     with ProgressBar(out=out) as bar:
         bar._file.close()
@@ -96,22 +118,23 @@ def test_computations_within_tasks_are_not_shown(out):
 
 
 @rask_only
-def test_collections_of_others_are_shown(out):
+def test_collections_of_others_are_shown(gate):
     import rask
 
     class Sum(rask.base.DaskMethodsMixin):
         def __dask_graph__(self):
-            return {("x", i): (slow, i, 0.01) for i in range(20)}
+            return {**{("x", i): (inc, i) for i in range(20)}, ("x", 20): (late, gate.path)}
 
         def __dask_keys__(self):
-            return [("x", i) for i in range(20)]
+            return [("x", i) for i in range(21)]
 
         def __dask_postcompute__(self):
             return sum, ()
 
+    out = Watching(gate)
     with ProgressBar(out=out, dt=0.01):
-        assert Sum().compute() == sum(range(20))
-    assert any(0 < percent < 100 for percent in percents(out.getvalue()))
+        assert Sum().compute() == TOTAL
+    assert percents(out.getvalue())[-1] == 100
 
 
 @rask_only

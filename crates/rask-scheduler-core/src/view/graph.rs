@@ -87,16 +87,8 @@ impl Scheduler {
     /// The groups that have tasks.
     pub fn groups(&self) -> Vec<Group> {
         let tallies = &self.watch.tallies;
-        let states = [
-            Station::Released,
-            Station::Waiting,
-            Station::Queued,
-            Station::Processing,
-            Station::Memory,
-            Station::Erred,
-        ];
         let group = |(_, tally): (u32, crate::watch::Tally<'_>)| {
-            let tasks = states.iter().map(|&state| u64::from(tally.in_state(state))).sum();
+            let tasks = Station::OF_TASKS.iter().map(|&state| u64::from(tally.in_state(state))).sum();
             let needs = tally.needs.iter().map(|&need| tallies.text_of(need).clone()).collect();
             (tasks > 0).then(|| Group { prefix: tally.prefix.clone(), tasks, needs })
         };

@@ -27,4 +27,6 @@ pub use task_page::{ErrorFacts, KeyState, StoryLine, TaskPage, TransferFacts};
 pub use tasks::{TaskFilter, TaskRow, TaskScan};
 pub use worker_page::{Assigned, Executing, Gone, LogRow, WorkerPage};
 
+pub(crate) use state_names::NO_WORKER;
+
 pub use crate::watch::Label;

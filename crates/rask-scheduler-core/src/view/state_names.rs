@@ -41,13 +41,5 @@ pub(crate) const FORGOTTEN: &str = "forgotten";
 
 /// The state may be asked for by this word.
 pub(crate) fn is_state(word: &str) -> bool {
-    let stations = [
-        Station::Released,
-        Station::Waiting,
-        Station::Queued,
-        Station::Processing,
-        Station::Memory,
-        Station::Erred,
-    ];
-    word == NO_WORKER || stations.iter().any(|station| station.name() == word)
+    word == NO_WORKER || Station::OF_TASKS.iter().any(|station| station.name() == word)
 }

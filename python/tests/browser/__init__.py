@@ -1,0 +1,1 @@
+"""The dashboard in a real browser, before real clusters at work."""

@@ -1,0 +1,246 @@
+"""The other pages, and going from one to the next."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import AtWork, Visitor
+
+TABS = ("Status", "Graph", "Workers", "Tasks", "Events")
+
+
+def test_tabs_are_links(visitor):
+    page = visitor.open("/")
+    tabs = page.locator("#tabs")
+    for name in TABS:
+        tabs.get_by_role("link", name=name).click()
+        expect(page).to_have_url(f"{visitor.at_work.base}/{name.lower()}")
+        expect(page).to_have_title(f"{name} · rask")
+        expect(tabs.locator("[aria-current=page]")).to_have_text(name)
+        expect(page.locator("h1")).to_have_text(name)
+    page.go_back()
+    expect(page).to_have_title("Tasks · rask")
+    expect(page.locator("#connection")).to_have_text("live")
+
+
+def test_tabs_by_keyboard(visitor):
+    page = visitor.open("/status")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.locator("#tabs a").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Workers · rask")
+
+
+def test_light_and_dark(visitor):
+    page = visitor.open("/status")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.locator("#theme").click()
+    assert page.evaluate(ground) != light
+    visitor.picture("dark")
+    dark = page.evaluate(ground)
+    page.reload()
+    assert page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize(
+    "path", ["status", "graph", "workers", "workers/0", "tasks", "tasks/total-0", "events"]
+)
+def test_a_narrow_window(visitor, path):
+    page = visitor.open(f"/{path}")
+    page.set_viewport_size({"width": 900, "height": 800})
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+
+
+def test_the_table_of_workers(visitor):
+    page = visitor.open("/workers")
+    rows = page.locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    head = page.get_by_role("columnheader", name="Name")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    names = rows.locator("td[data-column=name]").filter(has_text=re.compile("^[01]$"))
+    expect(names).to_have_text(["0", "1"])
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(names).to_have_text(["1", "0"])
+    expect(rows.filter(has_text="just now").first).to_be_visible()
+    address = rows.last.locator("td[data-column=address]").inner_text()
+    page.get_by_role("searchbox").fill(address)
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("nobody is called so")
+    expect(page.locator(".empty")).to_contain_text("No worker")
+
+
+def test_the_page_of_a_worker(visitor):
+    at_work = visitor.at_work
+    busy = at_work.json("/api/v1/tasks/slow-0")["workers"][0]
+    page = visitor.open("/workers")
+    page.get_by_role("link", name=busy, exact=True).click()
+    expect(page.locator("h1")).to_have_text(busy)
+    expect(page.locator(".badge")).to_have_text("running")
+    executing = page.locator(".executing li", has_text="slow-0")
+    expect(executing).to_be_visible()
+    before = executing.locator("b").inner_text()
+    expect(executing.locator("b")).not_to_have_text(before)
+    expect(page.locator(".assigned li", has_text="slow-0")).to_be_visible()
+    expect(page.locator(".log-lines li[data-topic=worker]").first).to_contain_text("joined")
+    expect(page.locator(".worker-memory canvas")).to_be_visible()
+    executing.get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/tasks/slow-0$"))
+
+
+def test_the_page_of_a_worker_that_is_not_there(visitor):
+    visitor.complaints.expected = "404"
+    page = visitor.open("/workers/nobody")
+    expect(page.locator(".empty")).to_contain_text("nobody")
+
+
+def test_looking_for_tasks(visitor):
+    page = visitor.open("/tasks")
+    keys = page.locator("tbody a.key")
+    expect(keys.first).to_be_visible()
+    page.get_by_role("searchbox").fill("clean-")
+    expect(keys).to_have_count(6)
+    expect(page).to_have_url(re.compile(r"\?search=clean-$"))
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("State").select_option("erred")
+    expect(keys).to_have_count(5)
+    expect(page).to_have_url(re.compile(r"\?state=erred$"))
+    page.reload()
+    expect(keys).to_have_count(5)
+    page.get_by_role("searchbox").fill("no key has this in it")
+    expect(page.locator(".empty")).to_contain_text("No task")
+
+
+def test_tasks_page_by_page(visitor):
+    visitor.at_work.tell("many")
+    try:
+        page = visitor.open("/tasks?search=many")
+        keys = page.locator("tbody a.key")
+        expect(keys).to_have_count(100)
+        page.get_by_role("button", name="More").click()
+        expect(keys).to_have_count(200)
+    finally:
+        visitor.at_work.tell("few")
+
+
+def test_the_page_of_a_task(visitor):
+    page = visitor.open("/tasks/total-0")
+    expect(page.locator(".state-badge")).to_have_text("memory")
+    explain = visitor.at_work.json("/api/v1/tasks/total-0")["explain"]
+    expect(page.locator(".explain")).to_have_text(explain)
+    expect(page.locator(".relatives", has_text="Depends on (6)").locator("a")).to_have_count(6)
+    expect(page.locator(".facts")).to_contain_text("Duration")
+    page.get_by_role("link", name="clean-3").click()
+    expect(page).to_have_url(re.compile("/tasks/clean-3$"))
+    expect(page.locator(".relatives", has_text="Needed by").get_by_role("link")).to_have_text(["total-0"])
+    page.get_by_role("link", name="load-3").click()
+    expect(page.locator("h1")).to_have_text("load-3")
+
+
+def test_the_transfers_of_a_value(visitor):
+    """Those that were fetched together share an entry, which names one of them."""
+    tasks = [visitor.at_work.json(f"/api/v1/tasks/load-{n}") for n in range(6)]
+    named = next(task["key"] for task in tasks if task["transfers"])
+    page = visitor.open(f"/tasks/{named}")
+    rows = page.locator(".transfers-panel tbody tr")
+    expect(rows.first).to_contain_text("KiB")
+    expect(rows.first.get_by_role("link").first).to_have_text(re.compile("^[01]$"))
+
+
+def test_the_story_of_a_task(visitor):
+    page = visitor.open("/tasks/slow-0")
+    expect(page.locator(".state-badge")).to_have_text("processing")
+    steps = page.locator(".story li")
+    expect(steps.last).to_contain_text("processing")
+    assert steps.count() == len(visitor.at_work.json("/api/v1/tasks/slow-0")["story"])
+
+
+def test_why_a_task_does_not_run(visitor):
+    page = visitor.open("/tasks/nowhere-0")
+    expect(page.locator(".state-badge")).to_have_text("no-worker")
+    expect(page.locator(".explain")).to_contain_text("unicorn")
+
+
+def test_a_task_that_erred(visitor):
+    page = visitor.open("/tasks/failing-0")
+    expect(page.locator(".state-badge")).to_have_text("erred")
+    expect(page.locator(".panel.error")).to_contain_text("ValueError")
+    expect(page.locator("pre.traceback")).to_contain_text("in fail")
+
+
+def test_a_task_that_nobody_knows(visitor):
+    visitor.complaints.expected = "404"
+    page = visitor.open("/tasks/never%2Fwas")
+    expect(page.locator("h1")).to_have_text("never/was")
+    expect(page.locator(".empty")).to_contain_text("not known")
+
+
+def test_the_graph(visitor):
+    page = visitor.open("/graph")
+    expect(page.locator(".legend")).to_contain_text(re.compile(r"memory \d+"))
+    expect(page.locator(".legend")).to_contain_text("erred 5")
+    page.locator(".as-table summary").click()
+    expect(page.locator(".as-table tr", has_text="total-0")).to_contain_text("memory")
+    hover_over_a_node(page)
+    expect(page.locator("#tooltip")).to_be_visible()
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url(re.compile("/tasks/.+"))
+
+
+def hover_over_a_node(page):
+    canvas = page.locator(".graph-box canvas")
+    box = canvas.bounding_box()
+    for y in range(10, int(box["height"]), 9):
+        for x in range(10, int(box["width"]), 9):
+            page.mouse.move(box["x"] + x, box["y"] + y)
+            if "pointing" in (canvas.get_attribute("class") or ""):
+                return
+    raise AssertionError("no node was met")
+
+
+def test_a_large_graph_is_shown_as_groups(visitor):
+    visitor.at_work.tell("many")
+    try:
+        page = visitor.open("/graph")
+        expect(page.locator(".page-head")).to_contain_text("groups")
+        page.locator(".as-table summary").click()
+        page.locator(".as-table").get_by_role("link", name="clean").click()
+        expect(page).to_have_url(re.compile(r"\?group=clean$"))
+        expect(page.locator(".legend")).to_contain_text("memory 6")
+        page.get_by_role("link", name="All groups").click()
+        expect(page.locator(".page-head")).to_contain_text("groups")
+    finally:
+        visitor.at_work.tell("few")
+
+
+def test_events(visitor):
+    page = visitor.open("/events")
+    events = page.locator(".events > li")
+    joined = events.filter(has=page.locator("[data-kind=worker-joined]"))
+    expect(joined.first).to_contain_text("ago")
+    expect(events.filter(has=page.locator("[data-kind=error]")).first).to_contain_text("ValueError")
+    page.locator(".chips button", has_text="error").click()
+    expect(joined).to_have_count(0)
+    page.locator(".chips button", has_text="error").click()
+    expect(joined.first).to_be_visible()
+
+
+def test_a_cluster_that_ends_is_said_to_have_ended(browser, tmp_path):
+    at_work = AtWork(tmp_path)
+    visitor = Visitor(browser, at_work, "ended")
+    visitor.complaints.expected = "ERR_CONNECTION_REFUSED|WebSocket connection"
+    page = visitor.open("/status")
+    at_work.close()
+    expect(page.locator("#connection")).to_have_text("ended")
+    expect(page.locator("#notice")).to_contain_text("has ended")
+    visitor.close()
