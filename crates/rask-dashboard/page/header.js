@@ -74,8 +74,12 @@ function totalsOf(scheduler) {
   let memory = 0;
   let limit = 0;
   let unbounded = false;
+  /** Workers that live in one process share its memory. */
+  const processes = new Set();
   for (const row of store.workers.values()) {
-    memory += row.rss_bytes ?? row.managed_bytes;
+    const process = `${row.host} ${row.pid}`;
+    if (!processes.has(process)) memory += row.rss_bytes ?? row.managed_bytes;
+    processes.add(process);
     limit += row.memory_limit_bytes;
     unbounded ||= row.memory_limit_bytes === 0;
   }
