@@ -3,7 +3,8 @@
     python benches/dashboard.py [--rounds N] [--workload NAME ...]
 
 The conditions take turns, so that whatever else changes on the machine meets all of them. Pages are
-WebSockets that read everything (`open_pages.py`); a browser draws on top of that, on whatever processor it has.
+WebSockets that read everything (`open_pages.py`); a browser draws on top of that, on whatever processor it
+has.
 """
 
 import argparse
@@ -79,7 +80,10 @@ def at_rest(side) -> None:
             before = cpu_s(side.scheduler_pid)
             time.sleep(IDLE_S)
             share = (cpu_s(side.scheduler_pid) - before) / IDLE_S
-        print(f"| {pages} pages | {100 * share:.2f} % | {told['bytes'] / (IDLE_S + 1) / 1e3:.1f} kB/s |", flush=True)
+        print(
+            f"| {pages} pages | {100 * share:.2f} % | {told['bytes'] / (IDLE_S + 1) / 1e3:.1f} kB/s |",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
-"""Pages of a dashboard that are open, as far as the cluster can tell: WebSockets that take what they are sent.
+"""Pages of a dashboard that are open, as far as the cluster can tell: WebSockets that take what comes.
 
     python open_pages.py COUNT LINK
 
-Says `ready` when each has had its first pulse; ends when its standard input does, and says how many bytes came since, as JSON.
+Says `ready` when each has had its first pulse; ends when its standard input does, and says how many bytes
+came since, as JSON.
 """
 
 import base64

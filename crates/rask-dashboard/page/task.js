@@ -115,6 +115,7 @@ function factsPanel(task) {
     ["Prefix", [h("a", { href: `/tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
     ["Wanted by", [task.clients.length ? task.clients.join(", ") : "no client; tasks that depend on it may need it"]],
   ];
+  if (task.attempt > 1) facts.push(["Assigned", [`${task.attempt} times`]]);
   if (task.retries) facts.push(["Retries", [`${task.retries} asked for`]]);
   const resources = Object.entries(task.resources ?? {});
   if (resources.length) facts.push(["Resources", [resources.map(([name, amount]) => `${name} ${amount}`).join(", ")]]);

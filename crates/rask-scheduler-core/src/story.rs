@@ -28,7 +28,7 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// The cause in words, without the worker.
-    pub(crate) fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Cause::Submitted => "submitted",
             Cause::DependenciesReady => "its dependencies are in memory",

@@ -8,10 +8,14 @@ use serde::Serialize;
 
 use super::Label;
 use crate::scheduler::Scheduler;
+use crate::story::Cause;
 use crate::task::TaskState;
 
 /// Dependencies and dependents that are named.
 const NEIGHBOURS_MAX: usize = 100;
+
+/// What the story says of each assignment.
+const ASSIGNED: &str = Cause::Assigned(rask_types::WorkerId(0)).text();
 
 /// A task.
 #[derive(Clone, Debug, Serialize)]
@@ -95,6 +99,7 @@ impl Scheduler {
             task.wants.all().iter().filter_map(|want| self.client_name(want.client)).collect();
         clients.sort();
         clients.dedup();
+        let story = self.story_lines(id);
         Some(TaskPage {
             key: self.label(id),
             prefix: self.watch.tallies.prefix_of(task.class).clone(),
@@ -104,7 +109,7 @@ impl Scheduler {
             nbytes: self.nbytes_of(id),
             workers: self.worker_names(id),
             kept_by_scheduler: matches!(task.state, TaskState::Memory { inline: Some(_) }),
-            attempt: task.attempt,
+            attempt: story.iter().filter(|line| line.cause == ASSIGNED).count() as u32,
             retries: class.retries,
             resources: class.resources.iter().cloned().collect(),
             allowed_workers: class.workers.clone(),
@@ -116,7 +121,7 @@ impl Scheduler {
             n_dependents: task.live_dependents,
             duration_s: self.last_duration_s(id),
             transfers: self.transfers_of(id),
-            story: self.story_lines(id),
+            story,
             error: self.error_facts(id),
         })
     }

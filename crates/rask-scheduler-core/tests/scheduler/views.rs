@@ -122,6 +122,7 @@ fn errors_are_in_the_stream_the_chronicle_and_the_workers_log() {
     assert_eq!(task["error"]["text"], "boom");
     assert_eq!(task["state"], "erred");
     assert_eq!(task["story"][4]["cause"], "raised an exception");
+    assert_eq!(task["attempt"], 2);
     assert_eq!(task["story"][4]["duration_s"], 0.0);
     assert!(task["story"][3]["duration_s"].is_null());
 }
