@@ -21,6 +21,8 @@ pub struct Seen {
     last: Option<Last>,
     page: u64,
     workers: BTreeSet<u32>,
+    /// By tally: how many queued tasks no worker might run.
+    stranded: BTreeMap<u32, u32>,
     bars: u64,
     moves: u64,
     events: u64,
@@ -76,6 +78,7 @@ impl Scheduler {
     /// had so far.
     pub fn pulse(&self, seen: &mut Seen, cpu_ns: u64) -> Pulse {
         let full = seen.page == 0;
+        let stranded = self.stranded();
         let watch = &self.watch;
         let pulse = Pulse {
             kind: "pulse",
@@ -84,7 +87,7 @@ impl Scheduler {
             scheduler: self.scheduler_row(seen.last, cpu_ns),
             workers: self.changed_workers(seen.page),
             workers_gone: seen.workers.iter().copied().filter(|&id| self.workers.get(id).is_none()).collect(),
-            prefixes: self.changed_prefixes(seen.page),
+            prefixes: self.changed_prefixes(seen, &stranded),
             bars: self.bars_since(seen.bars),
             transfers: watch
                 .moves
@@ -98,6 +101,7 @@ impl Scheduler {
         seen.page = watch.tallies.page();
         let here = self.workers.iter().filter(|(_, entry)| entry.facts.is_some());
         seen.workers = here.map(|(id, _)| id).collect();
+        seen.stranded = stranded;
         seen.bars = watch.stream.count();
         seen.moves = watch.moves.count();
         seen.events = watch.chronicle.changes();
@@ -133,15 +137,15 @@ impl Scheduler {
         changed.filter_map(|(_, entry)| self.worker_row(entry)).collect()
     }
 
-    fn changed_prefixes(&self, page: u64) -> Vec<PrefixRow> {
-        let stranded = self.stranded();
-        let mut changed = self.watch.tallies.changed_since(page);
-        let is_stranded = |number: u32| stranded.contains_key(&number);
-        let unchanged = stranded.keys().filter(|&&number| !changed.iter().any(|&(_, known)| known == number));
-        let unchanged: Vec<(u64, u32)> = unchanged.map(|&number| (page, number)).collect();
-        changed.extend(unchanged);
+    fn changed_prefixes(&self, seen: &Seen, stranded: &BTreeMap<u32, u32>) -> Vec<PrefixRow> {
+        let mut changed = self.watch.tallies.changed_since(seen.page);
+        // Workers that come and go change what is stranded, though no task changes its state.
+        let known: BTreeSet<u32> = changed.iter().map(|&(_, number)| number).collect();
+        let either = stranded.keys().chain(seen.stranded.keys()).copied().collect::<BTreeSet<u32>>();
+        let differs = |number: &u32| stranded.get(number) != seen.stranded.get(number);
+        changed.extend(either.difference(&known).copied().filter(differs).map(|number| (seen.page, number)));
         if changed.len() > PREFIXES_MAX {
-            changed.sort_unstable_by_key(|&(page, number)| Reverse((is_stranded(number), page, number)));
+            changed.sort_unstable_by_key(|&(page, number)| Reverse((page, number)));
             changed.truncate(PREFIXES_MAX);
         }
         let row = |&(_, number): &(u64, u32)| {
