@@ -9,7 +9,6 @@ has.
 
 import argparse
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -18,29 +17,26 @@ import time
 from pathlib import Path
 
 from listing import listing
-from measure import MICRO
 from sides import RaskWatched
 
 HERE = Path(__file__).parent
 PAGES = (0, 1, 10)
 RUNS = {"map": 100_000, "monte-carlo": 100_000, "tree": 65_536}
-IDLE_S = 10.0
+IDLE_S = 20.0
 
 
 @contextlib.contextmanager
 def open_pages(count: int, link: str):
-    """So many pages are open meanwhile; yields a dict that has the bytes they got afterwards."""
-    told = {"bytes": 0}
+    """So many pages are open meanwhile."""
     if not count:
-        yield told
+        yield
         return
     command = [sys.executable, str(HERE / "open_pages.py"), str(count), link]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout.readline() != "ready\n":
             raise RuntimeError("the pages could not be opened")
-        yield told
+        yield
         process.stdin.close()
-        told.update(json.loads(process.stdout.readline()))
 
 
 def cpu_s(pid: int) -> float:
@@ -64,7 +60,7 @@ def at_load(side, names: list[str], rounds: int) -> None:
             order = PAGES[turn % len(PAGES) :] + PAGES[: turn % len(PAGES)]
             for pages in order:
                 with open_pages(pages, link):
-                    took[pages] += [run(side, n).figures["s"] / n * MICRO for _ in range(3)]
+                    took[pages] += [run(side, n).figures["µs/task"] for _ in range(3)]
         middle = {pages: statistics.median(took[pages]) for pages in PAGES}
         cells = [f"{middle[pages]:.3f} ({min(took[pages]):.3f})" for pages in PAGES]
         cells += [f"{middle[pages] / middle[0]:.3f}" for pages in PAGES[1:]]
@@ -73,17 +69,14 @@ def at_load(side, names: list[str], rounds: int) -> None:
 
 def at_rest(side) -> None:
     """Processor time of the scheduler's process while nothing happens, in percent of one core."""
-    print("\n| idle scheduler | processor | sent to all pages |\n|---|---|---|")
+    print("\n| idle scheduler | processor |\n|---|---|")
     for pages in PAGES:
-        with open_pages(pages, side.client.dashboard_link) as told:
+        with open_pages(pages, side.client.dashboard_link):
             time.sleep(1.0)
             before = cpu_s(side.scheduler_pid)
             time.sleep(IDLE_S)
             share = (cpu_s(side.scheduler_pid) - before) / IDLE_S
-        print(
-            f"| {pages} pages | {100 * share:.2f} % | {told['bytes'] / (IDLE_S + 1) / 1e3:.1f} kB/s |",
-            flush=True,
-        )
+        print(f"| {pages} pages | {100 * share:.2f} % |", flush=True)
 
 
 def main() -> None:

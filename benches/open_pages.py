@@ -2,12 +2,10 @@
 
     python open_pages.py COUNT LINK
 
-Says `ready` when each has had its first pulse; ends when its standard input does, and says how many bytes
-came since, as JSON.
+Says `ready` when each has had its first pulse; ends when its standard input does.
 """
 
 import base64
-import json
 import os
 import selectors
 import socket
@@ -43,16 +41,14 @@ def main() -> None:
     ears.register(sys.stdin, selectors.EVENT_READ)
     for _ in range(count):
         ears.register(open_page(link), selectors.EVENT_READ, bytearray())
-    received, waiting = 0, count
+    waiting = count
     while True:
         for key, _ in ears.select():
             if key.fileobj is sys.stdin:
-                print(json.dumps({"bytes": received}), flush=True)
                 return
             piece = key.fileobj.recv(READ_BYTES)
             if not piece:
                 sys.exit("the dashboard closed a page")
-            received += len(piece)
             beginning = key.data
             if PULSE not in beginning:
                 beginning += piece
@@ -61,7 +57,6 @@ def main() -> None:
                 if PULSE in beginning:
                     waiting -= 1
                     if not waiting:
-                        received = 0
                         print("ready", flush=True)
 
 
