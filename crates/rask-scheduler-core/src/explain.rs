@@ -40,13 +40,16 @@ impl Scheduler {
             TaskState::Waiting { on } => self.explain_waiting(id, on as usize),
             TaskState::Queued => self.explain_queued(id, &key),
             TaskState::Processing { worker, seceded, .. } => {
-                let how = if seceded { "long-running on" } else { "assigned to" };
-                format!("{key} is {how} worker {} (run {})", self.address_of(worker.0), task.attempt)
+                let place = self.address_of(worker.0);
+                match self.executing_for_s(id) {
+                    Some(seconds) => format!("{key} has been executing on worker {place} for {seconds:.0} s"),
+                    None if seceded => format!("{key} is long-running on worker {place}"),
+                    None => format!("{key} is assigned to worker {place}"),
+                }
             }
             TaskState::Following { worker, .. } => format!(
-                "{key} is assigned to worker {} (run {}) and waits there for what it depends on",
+                "{key} is assigned to worker {} and waits there for what it depends on",
                 self.address_of(worker.0),
-                task.attempt
             ),
             TaskState::Memory { .. } => format!("{key} has finished; its value is in memory"),
             TaskState::Erred(error) => {
@@ -123,6 +126,15 @@ impl Scheduler {
             "{key} could run, but no worker that is here offers what it asks for: {}",
             wishes.join(" and ")
         )
+    }
+
+    /// How long a task has been executing, if its worker has said that it is.
+    fn executing_for_s(&self, id: TaskId) -> Option<f64> {
+        let run = self.tasks.run(id);
+        let TaskState::Processing { worker, .. } = self.tasks[id].state else { return None };
+        let entry = self.workers.get(worker.0)?;
+        let at = entry.executing.iter().position(|&executing| executing == run)?;
+        Some(self.now.ns_since(entry.executing_since[at]) as f64 / 1e9)
     }
 
     fn address_of(&self, worker: u32) -> &str {
