@@ -91,7 +91,8 @@ impl Scheduler {
             bars: self.bars_since(seen.bars),
             transfers: watch
                 .moves
-                .since(seen.moves.max(watch.moves.count().saturating_sub(MOVES_MAX)))
+                .last
+                .since(seen.moves.max(watch.moves.last.count().saturating_sub(MOVES_MAX)))
                 .map(|moved| self.move_row(moved))
                 .collect(),
             events: self.events_since(seen.events),
@@ -102,8 +103,8 @@ impl Scheduler {
         let here = self.workers.iter().filter(|(_, entry)| entry.facts.is_some());
         seen.workers = here.map(|(id, _)| id).collect();
         seen.stranded = stranded;
-        seen.bars = watch.stream.count();
-        seen.moves = watch.moves.count();
+        seen.bars = watch.stream.ended.count();
+        seen.moves = watch.moves.last.count();
         seen.events = watch.chronicle.changes();
         pulse
     }
@@ -172,7 +173,7 @@ impl Scheduler {
     }
 
     fn bars_since(&self, count: u64) -> Vec<BarRow> {
-        let stream = &self.watch.stream;
+        let stream = &self.watch.stream.ended;
         let from = count.max(stream.count().saturating_sub(BARS_MAX));
         stream.since(from).map(|bar| self.bar_row(bar)).collect()
     }

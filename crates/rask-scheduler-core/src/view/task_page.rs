@@ -165,7 +165,7 @@ impl Scheduler {
             duration_s: moved.duration_s,
             nbytes: moved.nbytes,
         };
-        self.watch.moves.since(0).filter(|moved| moved.value == run).map(facts).collect()
+        self.watch.moves.last.iter().filter(|moved| moved.value == run).map(facts).collect()
     }
 
     fn story_lines(&self, id: TaskId) -> Vec<StoryLine> {

@@ -1,8 +1,7 @@
 //! What happened to the cluster, for whoever runs it: workers and clients that come and go, retries, errors.
 
-use std::collections::VecDeque;
-
 use super::log::head;
+use super::ring::Ring;
 
 /// Entries kept.
 const LEN_MAX: usize = 1_000;
@@ -60,11 +59,16 @@ pub(crate) struct Happening {
 }
 
 /// The last of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Chronicle {
-    entries: VecDeque<Happening>,
-    next_number: u64,
+    entries: Ring<Happening>,
     changes: u64,
+}
+
+impl Default for Chronicle {
+    fn default() -> Chronicle {
+        Chronicle { entries: Ring::new(LEN_MAX), changes: 0 }
+    }
 }
 
 impl Chronicle {
@@ -80,11 +84,8 @@ impl Chronicle {
             known.changed = self.changes;
             return;
         }
-        if self.entries.len() == LEN_MAX {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(Happening {
-            number: self.next_number,
+        self.entries.push(Happening {
+            number: self.entries.count(),
             at_s,
             kind,
             subject: subject.to_owned(),
@@ -92,7 +93,6 @@ impl Chronicle {
             count: 1,
             changed: self.changes,
         });
-        self.next_number += 1;
     }
 
     /// Changes so far.

@@ -1,9 +1,9 @@
 //! Workers that are gone, as they were: what one said last is what people look for after it died.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::WorkerLog;
+use super::ring::Ring;
 use crate::view::WorkerFacts;
 
 /// Workers remembered.
@@ -20,18 +20,21 @@ pub(crate) struct Departed {
 }
 
 /// The last of them.
-#[derive(Debug, Default)]
-pub(crate) struct DepartedWorkers(VecDeque<Departed>);
+#[derive(Debug)]
+pub(crate) struct DepartedWorkers(Ring<Departed>);
+
+impl Default for DepartedWorkers {
+    fn default() -> DepartedWorkers {
+        DepartedWorkers(Ring::new(LEN_MAX))
+    }
+}
 
 impl DepartedWorkers {
     pub(crate) fn push(&mut self, departed: Departed) {
-        if self.0.len() == LEN_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(departed);
+        self.0.push(departed);
     }
 
-    /// Those that are called so (by name, address or number), the last first.
+    /// The last that was called so (by name, address or number).
     pub(crate) fn find(&self, word: &str) -> Option<&Departed> {
         self.0.iter().rev().find(|departed| departed.facts.is_called(word))
     }

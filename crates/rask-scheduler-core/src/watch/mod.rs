@@ -5,13 +5,14 @@
 //! * `tally`: how many tasks of each prefix are in which state.
 //! * `stream`: what executed when and where, short executions drawn together. `moves`: likewise values between workers.
 //! * `chronicle`: workers and clients that come and go, retries, errors; `notes` says what is written there. `log`: what a worker
-//!   said. `departed`: workers that are gone.
+//!   said. `departed`: workers that are gone. `ring`: the last of many.
 
 mod chronicle;
 mod departed;
 mod log;
 mod moves;
 mod notes;
+mod ring;
 mod stream;
 mod tally;
 

@@ -1,9 +1,8 @@
 //! Values that went between workers.
 
-use std::collections::VecDeque;
-
 use rask_types::{RunId, WorkerId};
 
+use super::ring::Ring;
 use super::stream::Label;
 
 /// Moves kept.
@@ -26,12 +25,10 @@ pub(crate) struct Move {
     pub(crate) label: Option<Label>,
 }
 
-/// The last moves.
-#[derive(Debug, Default)]
+/// The last moves, and what all moved.
+#[derive(Debug)]
 pub(crate) struct Moves {
-    ring: VecDeque<Move>,
-    /// Moves before the first of the ring.
-    gone: u64,
+    pub(crate) last: Ring<Move>,
     /// Bytes and values moved since the start.
     pub(crate) nbytes: u64,
     pub(crate) values: u64,
@@ -39,25 +36,17 @@ pub(crate) struct Moves {
     pub(crate) duration_s: f64,
 }
 
+impl Default for Moves {
+    fn default() -> Moves {
+        Moves { last: Ring::new(LEN_MAX), nbytes: 0, values: 0, duration_s: 0.0 }
+    }
+}
+
 impl Moves {
     pub(crate) fn push(&mut self, moved: Move) {
         self.nbytes = self.nbytes.saturating_add(moved.nbytes);
         self.values = self.values.saturating_add(u64::from(moved.values));
         self.duration_s += moved.duration_s;
-        if self.ring.len() == LEN_MAX {
-            self.ring.pop_front();
-            self.gone += 1;
-        }
-        self.ring.push_back(moved);
-    }
-
-    /// How many there have been.
-    pub(crate) fn count(&self) -> u64 {
-        self.gone + self.ring.len() as u64
-    }
-
-    /// Those after the first `count`, oldest first.
-    pub(crate) fn since(&self, count: u64) -> impl Iterator<Item = &Move> {
-        self.ring.iter().skip(count.saturating_sub(self.gone) as usize)
+        self.last.push(moved);
     }
 }

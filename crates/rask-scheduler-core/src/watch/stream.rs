@@ -4,11 +4,13 @@
 //! bar, in two steps: first while a worker's message is read, where neighbours of one class are added up (a `Passage`); then
 //! from message to message, where bars that are still short are drawn together.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rask_types::{ClassId, Key, WorkerId};
+
+use super::ring::Ring;
 
 /// Bars kept.
 const LEN_MAX: usize = 8_192;
@@ -160,12 +162,10 @@ impl Bar {
     }
 }
 
-/// The last bars.
+/// The last bars, and those that are not complete.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    ring: VecDeque<Bar>,
-    /// Bars before the first of the ring.
-    gone: u64,
+    pub(crate) ended: Ring<Bar>,
     /// The bar that each thread is at.
     open: BTreeMap<(WorkerId, u16), Bar>,
     grain_ns: u64,
@@ -173,7 +173,7 @@ pub(crate) struct Stream {
 
 impl Default for Stream {
     fn default() -> Stream {
-        Stream { ring: VecDeque::new(), gone: 0, open: BTreeMap::new(), grain_ns: GRAIN_NS_MIN }
+        Stream { ended: Ring::new(LEN_MAX), open: BTreeMap::new(), grain_ns: GRAIN_NS_MIN }
     }
 }
 
@@ -191,7 +191,7 @@ impl Stream {
             Some(open) if open.takes(&bar, grain_ns) => open.take(bar),
             Some(open) => {
                 let ended = std::mem::replace(open, bar);
-                self.push(ended);
+                self.ended.push(ended);
             }
             None => {
                 self.open.insert((worker, bar.thread), bar);
@@ -202,26 +202,8 @@ impl Stream {
     /// No bar is open any more.
     pub(crate) fn close_all(&mut self) {
         for (_, bar) in std::mem::take(&mut self.open) {
-            self.push(bar);
+            self.ended.push(bar);
         }
-    }
-
-    fn push(&mut self, bar: Bar) {
-        if self.ring.len() == LEN_MAX {
-            self.ring.pop_front();
-            self.gone += 1;
-        }
-        self.ring.push_back(bar);
-    }
-
-    /// How many bars there have been.
-    pub(crate) fn count(&self) -> u64 {
-        self.gone + self.ring.len() as u64
-    }
-
-    /// Those after the first `count`, in the order in which they ended.
-    pub(crate) fn since(&self, count: u64) -> impl Iterator<Item = &Bar> {
-        self.ring.iter().skip(count.saturating_sub(self.gone) as usize)
     }
 }
 
@@ -238,7 +220,7 @@ mod tests {
 
     fn bars(stream: &mut Stream) -> Vec<(u32, u32, u64)> {
         stream.close_all();
-        stream.since(0).map(|bar| (bar.tally, bar.runs, bar.end_ns - bar.start_ns)).collect()
+        stream.ended.since(0).map(|bar| (bar.tally, bar.runs, bar.end_ns - bar.start_ns)).collect()
     }
 
     #[test]
