@@ -140,12 +140,7 @@ impl Bound {
         let (ending, ended) = mpsc::channel::<()>();
         std::thread::Builder::new().name("rask-dashboard".to_owned()).spawn(move || {
             let _ending = ending;
-            runtime.block_on(async {
-                tokio::select! {
-                    () = listen::serve(self.listener, gate, views, cluster) => {}
-                    _ = stopped => {}
-                }
-            });
+            runtime.block_on(listen::serve(self.listener, gate, views, cluster, stopped));
             // Ends all connections, and waits for no layout.
             runtime.shutdown_background();
         })?;

@@ -11,7 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use rask_scheduler::Views;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::beat::Beat;
@@ -33,20 +33,43 @@ const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// When the system has no connection to give, it is asked again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Answers until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, gate: Gate, views: Views, cluster: String) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return eprintln!("rask: the dashboard cannot be served: {error}"),
-    };
-    let router = router(Arc::new(Site {
+/// How long open pages may take to be told that this is the end.
+const FAREWELL_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Answers until `stopped` does, then tells the pages that are open.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    gate: Gate,
+    views: Views,
+    cluster: String,
+    stopped: impl Future,
+) {
+    let places = Arc::new(Semaphore::new(PAGES_MAX));
+    let (end, ending) = watch::channel(false);
+    let site = Site {
         gate,
         beat: Beat::start(views.clone()),
         views,
         last_status: Mutex::default(),
-        places: Arc::new(Semaphore::new(PAGES_MAX)),
+        places: places.clone(),
+        ending,
         cluster,
-    }));
+    };
+    tokio::select! {
+        () = accept_all(listener, site) => {}
+        _ = stopped => {}
+    }
+    // Nobody listens if no page is open.
+    let _ = end.send(true);
+    let _ = timeout(FAREWELL_TIMEOUT, places.acquire_many(PAGES_MAX as u32)).await;
+}
+
+async fn accept_all(listener: TcpListener, site: Site) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return eprintln!("rask: the dashboard cannot be served: {error}"),
+    };
+    let router = router(Arc::new(site));
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = room.clone().acquire_owned().await.expect("it is never closed");

@@ -27,6 +27,9 @@ const READ_BYTES: usize = 1024;
 /// A page that has not taken a message by then is gone, or as good as gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What pages are told last.
+const ENDED: &str = "the scheduler has ended";
+
 /// What a page says.
 #[derive(Deserialize)]
 struct Wish {
@@ -74,11 +77,13 @@ async fn serve(mut socket: WebSocket, site: Arc<Site>, _place: OwnedSemaphorePer
     }
     let (queue, mut messages) = mpsc::channel(WAITING_MAX);
     let Some(page) = site.beat.open(queue).await else { return };
+    let mut ending = site.ending.clone();
     loop {
         tokio::select! {
+            _ = ending.changed() => return say_end(&mut socket, close_code::AWAY, ENDED).await,
             message = messages.recv() => match message {
                 Some(text) => if !send(&mut socket, text).await { return },
-                None => return say_end(&mut socket, close_code::AWAY, "the scheduler has ended").await,
+                None => return say_end(&mut socket, close_code::AWAY, ENDED).await,
             },
             said = socket.recv() => match said {
                 Some(Ok(Message::Text(text))) => match wish(&text) {

@@ -15,7 +15,7 @@ use axum::routing::get;
 use parking_lot::Mutex;
 use rask_scheduler::Views;
 use rask_scheduler_core::view::Seen;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::beat::Beat;
 use crate::failure::Failure;
@@ -37,6 +37,8 @@ pub(crate) struct Site {
     pub last_status: Mutex<Seen>,
     /// For open pages.
     pub places: Arc<Semaphore>,
+    /// Becomes true when open pages are to be told that this is the end.
+    pub ending: watch::Receiver<bool>,
     pub cluster: String,
 }
 

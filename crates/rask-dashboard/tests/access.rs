@@ -6,6 +6,8 @@ use std::net::TcpStream;
 
 use rask_dashboard::Dashboard;
 use support::{COOKIE, TOKEN, options, serve};
+use tungstenite::Message;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 #[test]
 fn the_link_is_answered_with_the_page_and_a_cookie() {
@@ -210,7 +212,12 @@ fn it_ends_when_dropped_whoever_is_connected() {
     drop(served.dashboard);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
     drop(idle);
-    while page.read().is_ok() {}
+    let frame = loop {
+        if let Message::Close(frame) = page.read().expect("a page is told that this is the end") {
+            break frame.unwrap();
+        }
+    };
+    assert_eq!(frame.code, CloseCode::Away);
 }
 
 #[test]

@@ -47,10 +47,11 @@ impl Scheduler {
                     None => format!("{key} is assigned to worker {place}"),
                 }
             }
-            TaskState::Following { worker, .. } => format!(
-                "{key} is assigned to worker {} and waits there for what it depends on",
-                self.address_of(worker.0),
-            ),
+            TaskState::Following { worker, on, .. } => {
+                let place = self.address_of(worker.0);
+                let missing = self.name_missing(id, usize::from(on));
+                format!("{key} is assigned to worker {place} and waits there for {missing}")
+            }
             TaskState::Memory { .. } => format!("{key} has finished; its value is in memory"),
             TaskState::Erred(error) => {
                 let error = self.errors.get(error);
@@ -73,14 +74,7 @@ impl Scheduler {
 
     /// What a task waits for, and how it stands with the first of all that it needs.
     fn explain_waiting(&self, id: TaskId, on: usize) -> String {
-        let named: Vec<String> = self
-            .missing(id)
-            .take(NAMED_MAX)
-            .map(|dep| format!("{} ({})", self.key(dep), self.state_name(dep)))
-            .collect();
-        let more = on.saturating_sub(named.len());
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let mut text = format!("{} waits for {}{tail}", self.key(id), named.join(", "));
+        let mut text = format!("{} waits for {}", self.key(id), self.name_missing(id, on));
         let mut first = id;
         for _ in 0..DEPTH_MAX {
             match self.missing(first).next() {
@@ -93,6 +87,15 @@ impl Scheduler {
             text.push_str(&self.explain_task(first));
         }
         text
+    }
+
+    /// The first of the `on` dependencies that are not in memory, with their states.
+    fn name_missing(&self, id: TaskId, on: usize) -> String {
+        let name = |dep| format!("{} ({})", self.key(dep), self.state_name(dep));
+        let named: Vec<String> = self.missing(id).take(NAMED_MAX).map(name).collect();
+        let more = on.saturating_sub(named.len());
+        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{tail}", named.join(", "))
     }
 
     /// Dependencies that are not in memory.
