@@ -12,20 +12,46 @@ const TYPING_MS = 200;
 /** While tasks come and go, the first page is asked for again so often. */
 const AGAIN_MS = 2000;
 
-/** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
-export function tasksPage(root) {
+/**
+ * What is looked for. It is part of the address, so that it can be sent to somebody and is there after "back".
+ * @param {() => void} changed called when the typing pauses
+ */
+function searchForm(changed) {
   const asked = new URLSearchParams(location.search);
   const search = h("input", { type: "search", placeholder: "a part of a key", "aria-label": "Search tasks", autocomplete: "off", spellcheck: "false" });
   search.value = asked.get("search") ?? "";
   const state = h("select", { "aria-label": "State" }, h("option", { value: "" }, "all states"), ...STATES.map((name) => h("option", { value: name }, name)));
   state.value = asked.get("state") ?? "";
   if (state.selectedIndex < 0) state.value = "";
+  const query = () => {
+    const said = new URLSearchParams();
+    if (search.value) said.set("search", search.value);
+    if (state.value) said.set("state", state.value);
+    return said;
+  };
+  let typing = 0;
+  const typed = () => {
+    clearTimeout(typing);
+    typing = window.setTimeout(() => {
+      const said = query();
+      history.replaceState(null, "", `/tasks${said.size ? `?${said}` : ""}`);
+      changed();
+    }, TYPING_MS);
+  };
+  search.addEventListener("input", typed);
+  state.addEventListener("change", typed);
+  return { elements: [search, state], query, leave: () => clearTimeout(typing) };
+}
+
+/** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
+export function tasksPage(root) {
+  const form = searchForm(() => void ask(false));
   const sum = h("span", { class: "muted tabular", role: "status" });
   const table = taskTable();
   const empty = h("p", { class: "empty" });
   const more = h("button", { type: "button", hidden: true }, "More");
   root.append(
-    h("div", { class: "page-head" }, h("h1", {}, "Tasks"), search, state, sum),
+    h("div", { class: "page-head" }, h("h1", {}, "Tasks"), ...form.elements, sum),
     h("section", { class: "panel table-wrap" }, table.element, empty),
     h("p", { class: "more-row" }, more),
   );
@@ -34,7 +60,6 @@ export function tasksPage(root) {
   /** @type {string|null} */
   let after = null;
   let pages = 0;
-  let typing = 0;
   let stop = new AbortController();
 
   /** @param {boolean} further the next page instead of the first */
@@ -42,9 +67,8 @@ export function tasksPage(root) {
     stop.abort();
     stop = new AbortController();
     const { signal } = stop;
-    const query = new URLSearchParams({ limit: String(PAGE_ROWS) });
-    if (search.value) query.set("search", search.value);
-    if (state.value) query.set("state", state.value);
+    const query = form.query();
+    query.set("limit", String(PAGE_ROWS));
     if (further && after) query.set("after", after);
     try {
       const answer = await get(`/tasks?${query}`, signal);
@@ -64,42 +88,36 @@ export function tasksPage(root) {
     table.draw(rows);
     more.hidden = after === null;
     empty.hidden = rows.length > 0;
-    const filtered = search.value !== "" || state.value !== "";
+    const filtered = form.query().size > 0;
     setText(sum, `${filtered ? `${format.count(rows.length)}${after === null ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
     setText(empty, filtered ? "No task that the scheduler knows fits. Tasks whose results nobody wants any more are forgotten." : "The scheduler knows no tasks.");
   }
 
-  /** What is looked for is part of the address, so that it can be sent to somebody and is there after "back". */
-  function changed() {
-    clearTimeout(typing);
-    typing = window.setTimeout(() => {
-      const query = new URLSearchParams();
-      if (search.value) query.set("search", search.value);
-      if (state.value) query.set("state", state.value);
-      history.replaceState(null, "", `/tasks${query.size ? `?${query}` : ""}`);
-      void ask(false);
-    }, TYPING_MS);
-  }
-
-  search.addEventListener("input", changed);
-  state.addEventListener("change", changed);
   more.addEventListener("click", () => void ask(true));
-  let askedMs = performance.now();
-  const end = store.listen(() => {
-    // Somebody who has paged on reads: the list then stands still.
-    if (document.hidden || pages !== 1 || performance.now() - askedMs < AGAIN_MS) return;
-    askedMs = performance.now();
-    void ask(false);
-  });
+  // Somebody who has paged on reads: the list then stands still.
+  const end = againAndAgain(() => pages === 1, () => void ask(false));
   void ask(false);
   return {
     title: "Tasks",
     leave: () => {
       end();
-      clearTimeout(typing);
+      form.leave();
       stop.abort();
     },
   };
+}
+
+/**
+ * Asks again now and then while something happens and the page is seen; gives what ends that.
+ * @param {() => boolean} may @param {() => void} ask
+ */
+function againAndAgain(may, ask) {
+  let askedMs = performance.now();
+  return store.listen(() => {
+    if (document.hidden || !may() || performance.now() - askedMs < AGAIN_MS) return;
+    askedMs = performance.now();
+    ask();
+  });
 }
 
 function taskTable() {
