@@ -135,14 +135,8 @@ fn dashboard_address(options: &Options, listen: &Address) -> Result<Option<(Stri
 
 /// A dashboard at that host and port. It moves to no other: somebody may have bookmarked it, or scrape it.
 fn bind_dashboard((host, port): (String, u16), access: &mut AccessFile) -> Result<Bound, Failure> {
-    let options = DashboardOptions {
-        link_host: host::reachable_host(&host),
-        host,
-        port,
-        machine_names: vec![access::hostname()],
-        cluster: access.cluster.to_string(),
-        token: access.dashboard_token_text(),
-    };
+    let link_host = host::reachable_host(&host);
+    let options = DashboardOptions { link_host, ..access.dashboard_options(host, port) };
     Dashboard::bind(options).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::usage(format!(
             "the dashboard's port {port} is in use: perhaps another scheduler or a Client() of yours serves its dashboard there; \

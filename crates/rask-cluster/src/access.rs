@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rask_comm::{Acceptance, Address, ClusterId, Secret, Secrets};
+use rask_dashboard::DashboardOptions;
 use serde_json::{Value, json};
 
 use crate::entropy::random_bytes;
@@ -89,6 +90,18 @@ impl AccessFile {
     /// The token as it stands in the dashboard's link, in hexadecimal digits; a new one if there is none so far.
     pub fn dashboard_token_text(&mut self) -> String {
         to_hex(self.dashboard_token.get_or_insert_with(new_dashboard_token).bytes())
+    }
+
+    /// What a dashboard of this cluster needs to be served on this machine.
+    pub fn dashboard_options(&mut self, host: String, port: u16) -> DashboardOptions {
+        DashboardOptions {
+            host,
+            port,
+            link_host: None,
+            machine_names: vec![hostname()],
+            cluster: self.cluster.to_string(),
+            token: self.dashboard_token_text(),
+        }
     }
 
     /// Whom the scheduler lets in.

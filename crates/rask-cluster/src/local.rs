@@ -9,7 +9,7 @@ use rask_comm::{Address, Credentials, ReactorHandle};
 use rask_dashboard::{Bound, Dashboard, DashboardOptions};
 use rask_scheduler::{SchedulerConfig, SchedulerHandle, SchedulerOptions};
 
-use crate::access::{AccessFile, AccessGuard, hostname};
+use crate::access::{AccessFile, AccessGuard};
 use crate::entropy::{random_bytes, random_u64, random_uuid};
 use crate::nanny::{Nanny, NannyOptions, Reach};
 use crate::spawn::{OutputSink, WorkerCommand, WorkerSettings};
@@ -226,14 +226,7 @@ impl Drop for LocalCluster {
 
 /// A dashboard at that host and port, or at any port if that one is taken.
 fn bind_dashboard((host, port): (String, u16), access: &mut AccessFile) -> io::Result<Bound> {
-    let options = DashboardOptions {
-        host,
-        port,
-        link_host: None,
-        machine_names: vec![hostname()],
-        cluster: access.cluster.to_string(),
-        token: access.dashboard_token_text(),
-    };
+    let options = access.dashboard_options(host, port);
     match Dashboard::bind(options.clone()) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             Dashboard::bind(DashboardOptions { port: 0, ..options })

@@ -15,14 +15,12 @@ use crate::failure::Failure;
 use crate::metrics;
 use crate::picture;
 use crate::pulse::{self, to_json};
-use crate::question::ask;
+use crate::question::{SLOTS_PER_LOOK, ask};
 use crate::routes::Site;
 
 /// Tasks in one answer.
 const TASKS_MAX: usize = 1_000;
 const TASKS_DEFAULT: usize = 100;
-/// Places of the task table that one look goes through; at a hundred nanoseconds each, the scheduler notices nothing.
-const SLOTS_PER_LOOK: u32 = 8_192;
 
 /// A value that becomes the body.
 pub(crate) struct Json<T>(T);
@@ -52,8 +50,7 @@ struct Workers {
 
 /// `/api/v1/workers`
 pub(crate) async fn workers(State(site): State<Arc<Site>>) -> Answer<impl Serialize> {
-    let pulse = pulse::whole(&site.views, &site.last_status).await?;
-    Ok(Json(Workers { workers: pulse.workers }))
+    Ok(Json(Workers { workers: ask(&site.views, |look| look.core.worker_rows()).await? }))
 }
 
 #[derive(Serialize)]
@@ -63,8 +60,7 @@ struct Events {
 
 /// `/api/v1/events`
 pub(crate) async fn events(State(site): State<Arc<Site>>) -> Answer<impl Serialize> {
-    let pulse = pulse::whole(&site.views, &site.last_status).await?;
-    Ok(Json(Events { events: pulse.events }))
+    Ok(Json(Events { events: ask(&site.views, |look| look.core.event_rows()).await? }))
 }
 
 /// `/api/v1/workers/NAME`
@@ -135,15 +131,12 @@ pub(crate) async fn tasks(
 
 /// `/api/v1/tasks/KEY`
 pub(crate) async fn task(State(site): State<Arc<Site>>, Path(text): Path<String>) -> Answer<impl Serialize> {
-    let keys: Vec<Key> = Key::candidates(&text).collect();
-    let look = move |look: rask_scheduler::Look<'_>| keys.iter().find_map(|key| look.core.task_page(key));
-    match ask(&site.views, look).await? {
-        Some(page) => Ok(Json(page)),
-        None => {
-            let text = format!("{text} is not known here: it was never submitted, or is already forgotten");
-            Err(Failure::new(StatusCode::NOT_FOUND, text))
-        }
-    }
+    let key = Key::Str(text);
+    let look = move |look: rask_scheduler::Look<'_>| {
+        look.core.task_page(&key).ok_or_else(|| look.core.explain(&key))
+    };
+    let page = ask(&site.views, look).await?;
+    page.map(Json).map_err(|why| Failure::new(StatusCode::NOT_FOUND, why))
 }
 
 /// Which graph is asked for.

@@ -2,7 +2,7 @@
 //! another prefix. What rask does not count is left out.
 
 use rask_scheduler::Views;
-use rask_scheduler_core::view::{Counters, PrefixRow, Pulse, Seen, WorkerRow};
+use rask_scheduler_core::view::{Counters, PrefixRow, WorkerRow};
 
 use crate::exposition::Exposition;
 use crate::exposition::Kind::{self, Counter, Gauge};
@@ -12,18 +12,16 @@ use crate::question::ask;
 
 /// `/metrics`
 pub(crate) async fn text(views: &Views) -> Result<String, Failure> {
-    let look = |look: rask_scheduler::Look<'_>| {
-        (look.core.counters(), look.core.pulse(&mut Seen::default(), look.cpu_ns), look.cpu_ns)
-    };
-    let (counters, pulse, cpu_ns) = ask(views, look).await?;
+    let look = |look: rask_scheduler::Look<'_>| (look.core.counters(), look.core.worker_rows(), look.cpu_ns);
+    let (counters, workers, cpu_ns) = ask(views, look).await?;
     let mut text = Exposition::default();
-    of_scheduler(&mut text, &counters, &pulse, cpu_ns);
+    of_scheduler(&mut text, &counters, &workers, cpu_ns);
     of_tasks(&mut text, &counters);
-    of_workers(&mut text, &pulse.workers);
+    of_workers(&mut text, &workers);
     Ok(text.finish())
 }
 
-fn of_scheduler(text: &mut Exposition, counters: &Counters, pulse: &Pulse, cpu_ns: u64) {
+fn of_scheduler(text: &mut Exposition, counters: &Counters, workers: &[WorkerRow], cpu_ns: u64) {
     let mut say = |name: &str, kind, help: &str, value: f64| {
         text.single(&format!("rask_scheduler_{name}"), kind, help, value);
     };
@@ -41,11 +39,11 @@ fn of_scheduler(text: &mut Exposition, counters: &Counters, pulse: &Pulse, cpu_n
     if let Some(bytes) = rss_bytes() {
         say("memory_bytes", Gauge, "Resident memory of the scheduler's process.", bytes as f64);
     }
-    say("start_time_seconds", Gauge, "When the scheduler started, in Unix time.", pulse.scheduler.started);
+    say("start_time_seconds", Gauge, "When the scheduler started, in Unix time.", counters.started);
     let help = "Workers. idle: nothing is assigned to it; saturated: no less than it has threads; retiring: it is about to leave.";
     let states = ["idle", "partially_saturated", "saturated", "retiring"];
     let samples = states.map(|state| {
-        let here = pulse.workers.iter().filter(|row| worker_state(row) == Some(state));
+        let here = workers.iter().filter(|row| worker_state(row) == Some(state));
         (vec![("state", state)], here.count() as f64)
     });
     text.family("rask_scheduler_workers", Gauge, help, samples);

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::failure::Failure;
 use crate::pulse::to_json;
-use crate::question::ask;
+use crate::question::{SLOTS_PER_LOOK, ask};
 
 /// Tasks in one picture; of more, their groups are shown.
 pub(crate) const TASKS_MAX: usize = 1_000;
@@ -20,8 +20,6 @@ pub(crate) const TASKS_MAX: usize = 1_000;
 const GROUPS_MAX: usize = 500;
 /// Edges in one picture. More could neither be laid out in time nor seen.
 const EDGES_MAX: usize = 10_000;
-/// Places of the task table that one look goes through.
-const SLOTS_PER_LOOK: u32 = 8_192;
 
 /// Room for a node, in the unit of the positions; a page may draw it smaller.
 const TASK_SIZE: Size = Size { width: 24.0, height: 24.0 };

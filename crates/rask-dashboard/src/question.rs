@@ -10,6 +10,9 @@ use tokio::time::timeout;
 
 use crate::failure::Failure;
 
+/// Places of the task table that one look goes through; at a hundred nanoseconds each, the scheduler notices nothing.
+pub(crate) const SLOTS_PER_LOOK: u32 = 8_192;
+
 /// A scheduler that takes longer is stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 10_000;
 
 impl Scheduler {
     /// Says where a task stands and what it waits for.
-    pub(crate) fn explain(&self, key: &Key) -> String {
+    pub fn explain(&self, key: &Key) -> String {
         match self.find_meant(key) {
             Some(id) => self.explain_task(id),
             None => format!("{key} is not known here: it was never submitted, or is already forgotten"),
@@ -21,14 +21,14 @@ impl Scheduler {
     }
 
     /// The task of this key, or of the one that a string may mean as well.
-    fn find_meant(&self, key: &Key) -> Option<TaskId> {
+    pub(crate) fn find_meant(&self, key: &Key) -> Option<TaskId> {
         match key {
             Key::Str(text) => Key::candidates(text).find_map(|key| self.find(&key)),
             key => self.find(key),
         }
     }
 
-    fn explain_task(&self, id: TaskId) -> String {
+    pub(crate) fn explain_task(&self, id: TaskId) -> String {
         let task = &self.tasks[id];
         let key = self.key(id);
         match task.state {
@@ -135,9 +135,8 @@ impl Scheduler {
     fn executing_for_s(&self, id: TaskId) -> Option<f64> {
         let run = self.tasks.run(id);
         let TaskState::Processing { worker, .. } = self.tasks[id].state else { return None };
-        let entry = self.workers.get(worker.0)?;
-        let at = entry.executing.iter().position(|&executing| executing == run)?;
-        Some(self.now.ns_since(entry.executing_since[at]) as f64 / 1e9)
+        let since = self.workers.get(worker.0)?.executing_since(run)?;
+        Some(self.now.ns_since(since) as f64 / 1e9)
     }
 
     fn address_of(&self, worker: u32) -> &str {

@@ -14,7 +14,7 @@ use crate::story::Cause;
 use crate::task::{Kept, TaskState};
 use crate::values::ValueStore;
 use crate::want::Want;
-use crate::watch::{Kind, Passage, Stamp};
+use crate::watch::{Passage, Stamp};
 use crate::worker::{GIVEN_TIDY_MIN, Load};
 
 /// What a worker says of one result.
@@ -289,20 +289,6 @@ impl Scheduler {
             }
         }
         self.heard_answers(worker, true);
-    }
-
-    /// Writes down that an execution raised.
-    fn note_error(&mut self, worker: WorkerId, id: TaskId, error: &TaskError, is_retried: bool) {
-        let at_s = self.unix_s(self.now);
-        let key = self.label(id).to_string();
-        let class = self.tasks[id].class;
-        let kind = if is_retried { Kind::Retry } else { Kind::Error };
-        self.watch.totals.erred += 1;
-        let prefix = self.watch.tallies.prefix_of(class).clone();
-        self.watch.chronicle.note(at_s, kind, &prefix, &error.text);
-        if let Some(entry) = self.workers.get_mut(worker.0) {
-            entry.log.push(at_s, "error", &format!("{key}: {}", error.text));
-        }
     }
 
     /// Says in an error whose it is, unless it does already. What a worker calls refused is its own matter: only what is

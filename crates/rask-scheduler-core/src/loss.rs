@@ -205,12 +205,13 @@ fn blamed(
     unfinished: &[RunId],
     startable: &[RunId],
 ) -> Vec<RunId> {
-    let executing = match departure {
+    match departure {
         Departure::Orderly => return Vec::new(),
         Departure::Death(Some(exit)) => return exit.executing.clone(),
-        Departure::Death(None) => &entry.executing,
-    };
-    let said: Vec<RunId> = unfinished.iter().filter(|run| executing.contains(run)).copied().collect();
+        Departure::Death(None) => {}
+    }
+    let was_said = |run: &&RunId| entry.executing_since(**run).is_some();
+    let said: Vec<RunId> = unfinished.iter().filter(was_said).copied().collect();
     match said.is_empty() {
         true => startable.iter().take(entry.description.nthreads as usize).copied().collect(),
         false => said,

@@ -389,6 +389,11 @@ impl Scheduler {
         self.tasks.len()
     }
 
+    /// Clients that are here.
+    pub(crate) fn client_count(&self) -> u32 {
+        self.clients.iter().filter(|(_, client)| client.registered).count() as u32
+    }
+
     /// Workers that are here.
     pub fn worker_count(&self) -> usize {
         self.workers.iter().filter(|(_, worker)| worker.is_here()).count()

@@ -63,7 +63,7 @@ impl Scheduler {
             workers,
         };
         let served_now_ns = self.served_now_ns;
-        self.watch.client_joined(self.unix_s(self.now), client, &name);
+        self.note_client_joined(client, &name);
         let Some(entry) = self.clients.get_mut(client.0) else { return };
         entry.registered = true;
         entry.name = name;
@@ -156,7 +156,7 @@ impl Scheduler {
         }
         let Some(entry) = self.clients.remove(client.0) else { return };
         if entry.registered {
-            self.watch.client_left(self.unix_s(self.now), client, &entry.name);
+            self.note_client_left(client, &entry.name);
         }
         for run in entry.bringing {
             // Somebody else needs what it will not bring any more.

@@ -94,10 +94,8 @@ pub(crate) struct WorkerEntry {
     pub(crate) owed: HashMap<RunId, Load>,
     /// What it has yet to do before it gets tasks.
     pub(crate) preparing: BTreeSet<RequestId>,
-    /// What it said it has been executing for a while.
-    pub(crate) executing: Vec<RunId>,
-    /// Since when, as far as is known here: parallel to `executing`.
-    pub(crate) executing_since: Vec<Tick>,
+    /// What it said it has been executing for a while, and since when, as far as is known here.
+    pub(crate) executing: Vec<(RunId, Tick)>,
     /// When it last answered for a run, or was given one while it had none.
     pub(crate) last_answer: Tick,
     /// It was asked to give runs back, and has not answered for any since.
@@ -148,7 +146,6 @@ impl WorkerEntry {
             owed: HashMap::new(),
             preparing: BTreeSet::new(),
             executing: Vec::new(),
-            executing_since: Vec::new(),
             last_answer: now,
             retracting: false,
             local: LocalQueues::default(),
@@ -175,13 +172,14 @@ impl WorkerEntry {
 
     /// It said what it has been executing for a while.
     pub(crate) fn note_executing(&mut self, runs: Vec<RunId>, now: Tick) {
-        let known = |run: &RunId| {
-            let at = self.executing.iter().position(|known| known == run)?;
-            Some(self.executing_since[at])
-        };
         let began = now.minus_ms(EXECUTING_UNSAID_MS);
-        self.executing_since = runs.iter().map(|run| known(run).unwrap_or(began)).collect();
-        self.executing = runs;
+        let since = |run: RunId| self.executing_since(run).unwrap_or(began);
+        self.executing = runs.into_iter().map(|run| (run, since(run))).collect();
+    }
+
+    /// Since when it has been executing a run, if it said that it is.
+    pub(crate) fn executing_since(&self, run: RunId) -> Option<Tick> {
+        self.executing.iter().find(|(executing, _)| *executing == run).map(|&(_, since)| since)
     }
 
     /// It takes work and has a thread without any.

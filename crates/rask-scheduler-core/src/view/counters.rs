@@ -6,7 +6,9 @@ use crate::scheduler::Scheduler;
 /// Numbers for collectors of metrics.
 #[derive(Clone, Debug)]
 pub struct Counters {
-    /// Clients connected now, and those that came and went.
+    /// When the scheduler started, in seconds of Unix time.
+    pub started: f64,
+    /// Clients that are connected.
     pub clients: u32,
     /// Clients that registered.
     pub clients_added: u64,
@@ -49,7 +51,8 @@ impl Scheduler {
         let kept_bytes = self.values.nbytes();
         let on_workers: u64 = self.workers.iter().map(|(_, entry)| entry.nbytes).fold(0, u64::wrapping_add);
         Counters {
-            clients: self.clients.iter().filter(|(_, client)| client.registered).count() as u32,
+            started: self.config.started_unix_s,
+            clients: self.client_count(),
             clients_added: watch.totals.clients_added,
             clients_removed: watch.totals.clients_removed,
             workers_added: watch.totals.workers_added,

@@ -61,18 +61,6 @@ pub struct Pulse {
     pub events: Vec<EventRow>,
 }
 
-impl Pulse {
-    /// Nothing but the scheduler's own row is in it.
-    pub fn is_quiet(&self) -> bool {
-        self.workers.is_empty()
-            && self.workers_gone.is_empty()
-            && self.prefixes.is_empty()
-            && self.bars.is_empty()
-            && self.transfers.is_empty()
-            && self.events.is_empty()
-    }
-}
-
 impl Scheduler {
     /// What has changed since `seen`, which then has seen it. `cpu_ns` is the processor time that the scheduler's thread has
     /// had so far.
@@ -114,7 +102,7 @@ impl Scheduler {
         let ended = totals.finished + totals.erred;
         let at = self.unix_s(self.now);
         let last = last.filter(|last| at > last.at);
-        let summary = self.worker_summary();
+        let here = self.workers.iter().filter(|(_, worker)| worker.is_here());
         SchedulerRow {
             id: self.config.name.clone(),
             address: self.config.address.clone(),
@@ -123,14 +111,24 @@ impl Scheduler {
             cpu: last.map(|last| cpu_ns.saturating_sub(last.cpu_ns) as f64 / 1e9 / (at - last.at)),
             rss_bytes: None,
             tasks: self.tasks.len() as u64,
-            clients: self.clients.iter().filter(|(_, client)| client.registered).count() as u32,
-            workers: summary.n_workers,
-            threads: summary.n_threads,
+            clients: self.client_count(),
+            workers: self.worker_count() as u32,
+            threads: here.fold(0, |sum, (_, worker)| sum.saturating_add(worker.description.nthreads)),
             finished: totals.finished,
             erred: totals.erred,
             tasks_per_s: last.map(|last| (ended - last.ended) as f64 / (at - last.at)),
             bytes_moved: self.watch.moves.nbytes,
         }
+    }
+
+    /// All workers.
+    pub fn worker_rows(&self) -> Vec<WorkerRow> {
+        self.changed_workers(0)
+    }
+
+    /// The last events, oldest first.
+    pub fn event_rows(&self) -> Vec<EventRow> {
+        self.events_since(0)
     }
 
     fn changed_workers(&self, page: u64) -> Vec<WorkerRow> {

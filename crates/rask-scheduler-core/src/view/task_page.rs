@@ -88,9 +88,9 @@ pub struct ErrorFacts {
 }
 
 impl Scheduler {
-    /// All about the task with this key.
+    /// All about the task with this key, or with the one that a string may mean as well.
     pub fn task_page(&self, key: &Key) -> Option<TaskPage> {
-        let id = self.find(key)?;
+        let id = self.find_meant(key)?;
         let task = &self.tasks[id];
         let class = &self.classes[task.class].class;
         let neighbour = |id: TaskId| KeyState { key: self.label(id), state: self.state_name(id) };
@@ -104,7 +104,7 @@ impl Scheduler {
             key: self.label(id),
             prefix: self.watch.tallies.prefix_of(task.class).clone(),
             state: self.state_name(id),
-            explain: self.explain(key),
+            explain: self.explain_task(id),
             type_name: type_name.filter(|_| task.is_in_memory()),
             nbytes: self.nbytes_of(id),
             workers: self.worker_names(id),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use rask_types::{Key, TaskId};
+use rask_types::TaskId;
 use serde::Serialize;
 
 use super::Label;
@@ -65,12 +65,6 @@ impl Scheduler {
             }
         }
         TaskScan { rows, next: self.tasks.slot_after(from, slots_max) }
-    }
-
-    /// The row of the task with this key.
-    pub fn task_row_of(&self, key: &Key) -> Option<TaskRow> {
-        let id = self.find(key)?;
-        Some(self.task_row(id, self.state_name(id)))
     }
 
     fn has_in_key(&self, id: TaskId, search: &str, rendered: &mut String) -> bool {

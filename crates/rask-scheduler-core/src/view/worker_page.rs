@@ -90,7 +90,7 @@ impl Scheduler {
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
-        let current = |(run, since): (&rask_types::RunId, &rask_types::Tick)| {
+        let current = |(run, since): &(rask_types::RunId, rask_types::Tick)| {
             let task = self.tasks.current(*run)?;
             Some(Executing {
                 key: self.label(run.task),
@@ -98,7 +98,7 @@ impl Scheduler {
                 for_s: self.now.ns_since(*since) as f64 / 1e9,
             })
         };
-        entry.executing.iter().zip(&entry.executing_since).filter_map(current).collect()
+        entry.executing.iter().filter_map(current).collect()
     }
 
     fn assigned_to(&self, entry: &WorkerEntry) -> Vec<Assigned> {

@@ -16,7 +16,7 @@ mod ring;
 mod stream;
 mod tally;
 
-use rask_types::{ClassId, ClientId, Tick};
+use rask_types::{ClassId, Tick};
 
 pub(crate) use chronicle::{Chronicle, Happening, Kind};
 pub(crate) use departed::{Departed, DepartedWorkers};
@@ -72,19 +72,5 @@ impl Watch {
     pub(crate) fn learned(&mut self, class: ClassId, runs: u64, total_ns: u64, mean_ns: Option<f64>) {
         self.totals.finished += runs;
         self.tallies.learned(class, runs, total_ns, mean_ns);
-    }
-
-    /// A client came.
-    pub(crate) fn client_joined(&mut self, at_s: f64, client: ClientId, name: &str) {
-        self.totals.clients_added += 1;
-        let subject = if name.is_empty() { format!("client {}", client.0) } else { name.to_owned() };
-        self.chronicle.note(at_s, Kind::ClientJoined, &subject, "connected");
-    }
-
-    /// A client is gone.
-    pub(crate) fn client_left(&mut self, at_s: f64, client: ClientId, name: &str) {
-        self.totals.clients_removed += 1;
-        let subject = if name.is_empty() { format!("client {}", client.0) } else { name.to_owned() };
-        self.chronicle.note(at_s, Kind::ClientLeft, &subject, "disconnected");
     }
 }

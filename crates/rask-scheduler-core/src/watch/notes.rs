@@ -14,6 +14,36 @@ impl Scheduler {
         self.watch.chronicle.note(at_s, kind, subject, text);
     }
 
+    /// Writes down what happened to the tasks of one prefix.
+    fn note_of_task(&mut self, kind: Kind, id: TaskId, text: &str) {
+        let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
+        self.note(kind, &prefix, text);
+    }
+
+    /// A client registered.
+    pub(crate) fn note_client_joined(&mut self, client: ClientId, name: &str) {
+        self.watch.totals.clients_added += 1;
+        self.note(Kind::ClientJoined, &client_subject(client, name), "connected");
+    }
+
+    /// A client that had registered is gone.
+    pub(crate) fn note_client_left(&mut self, client: ClientId, name: &str) {
+        self.watch.totals.clients_removed += 1;
+        self.note(Kind::ClientLeft, &client_subject(client, name), "disconnected");
+    }
+
+    /// An execution raised.
+    pub(crate) fn note_error(&mut self, worker: WorkerId, id: TaskId, error: &TaskError, is_retried: bool) {
+        self.watch.totals.erred += 1;
+        let kind = if is_retried { Kind::Retry } else { Kind::Error };
+        self.note_of_task(kind, id, &error.text);
+        let at_s = self.unix_s(self.now);
+        let key = self.label(id);
+        if let Some(entry) = self.workers.get_mut(worker.0) {
+            entry.log.push(at_s, "error", &format!("{key}: {}", error.text));
+        }
+    }
+
     /// A worker registered.
     pub(crate) fn note_worker_joined(&mut self, worker: WorkerId) {
         let at_s = self.unix_s(self.now);
@@ -52,15 +82,13 @@ impl Scheduler {
 
     /// A value was lost with a worker, and is made again if it can be.
     pub(crate) fn note_recomputed(&mut self, id: TaskId) {
-        let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
-        self.note(Kind::Recomputed, &prefix, "the worker that had the value is gone");
+        self.note_of_task(Kind::Recomputed, id, "the worker that had the value is gone");
     }
 
     /// A task was on too many workers that died.
     pub(crate) fn note_killer(&mut self, id: TaskId, error: &TaskError) {
-        let prefix = self.watch.tallies.prefix_of(self.tasks[id].class).clone();
         self.watch.totals.erred += 1;
-        self.note(Kind::Error, &prefix, &error.text);
+        self.note_of_task(Kind::Error, id, &error.text);
     }
 
     /// A worker fetched values from others.
@@ -87,4 +115,9 @@ impl Scheduler {
         let name = self.clients.get(client.0).map_or_else(String::new, |entry| entry.name.clone());
         self.note(Kind::Restart, &name, "all tasks forgotten, all worker processes started anew");
     }
+}
+
+/// What a client is called.
+fn client_subject(client: ClientId, name: &str) -> String {
+    if name.is_empty() { format!("client {}", client.0) } else { name.to_owned() }
 }
