@@ -50,19 +50,6 @@ fn first(list: &Value) -> &Value {
     list.get(0).unwrap_or_else(|| panic!("nothing there: {list}"))
 }
 
-/// Asks until something is there.
-fn ask(cluster: &Cluster, path: &str, there: impl Fn(&Value) -> bool) -> Value {
-    let begin = std::time::Instant::now();
-    loop {
-        let value = cluster.served.get(path).json();
-        if there(&value) {
-            return value;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{path}: {value:#}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn every_field_is_described_and_every_description_is_of_a_field() {
     let cluster = Cluster::start("alice");
@@ -71,7 +58,7 @@ fn every_field_is_described_and_every_description_is_of_a_field() {
     let after_it = cluster.submit("inc", "echo", NewKey::Token(1), "", &[waiting]);
     cluster.client.wait(&[bad], WaitFor::All, Some(PATIENCE), &mut || false).unwrap();
 
-    let pulse = ask(&cluster, "/api/v1/status", |pulse| pulse["bars"][0].is_array());
+    let pulse = cluster.served.until("/api/v1/status", |pulse| pulse["bars"][0].is_array());
     assert_eq!(fields(&pulse), table("## The pulse"));
     assert_eq!(fields(&pulse["scheduler"]), table("`scheduler`:"));
     assert_eq!(fields(first(&pulse["workers"])), table("A worker row:"));
@@ -79,30 +66,30 @@ fn every_field_is_described_and_every_description_is_of_a_field() {
     assert_eq!(first(&pulse["bars"]).as_array().unwrap().len(), array_len("A bar is an array"));
     let mut page = cluster.served.page();
     assert_eq!(fields(&next_of(&mut page, "pulse")), table("## The pulse"), "over the WebSocket, too");
-    assert_eq!(fields(&ask(&cluster, "/api/v1/events", |_| true)["events"][0]), braced("## Events"));
+    assert_eq!(fields(&cluster.served.until("/api/v1/events", |_| true)["events"][0]), braced("## Events"));
 
     let slow = |page: &Value| page["executing"][0]["key"] == "slow";
-    let worker = ask(&cluster, "/api/v1/workers/alice", slow);
+    let worker = cluster.served.until("/api/v1/workers/alice", slow);
     assert_eq!(fields(first(&worker["executing"])), braced("- `executing`"));
     assert_eq!(fields(first(&worker["assigned"])), braced("- `assigned`"));
     assert_eq!(fields(first(&worker["log"])), braced("- `log`"));
     assert_eq!(fields(&worker), braced("`/api/v1/workers/NAME` (or"));
 
-    let tasks = ask(&cluster, "/api/v1/tasks", |_| true);
+    let tasks = cluster.served.until("/api/v1/tasks", |_| true);
     assert_eq!(fields(&tasks), braced("`/api/v1/tasks` gives"));
     let row = &REFERENCE[REFERENCE.find("A row is `{").unwrap()..];
     let row: BTreeSet<String> =
         row[..row.find('}').unwrap()].split('"').skip(1).step_by(2).map(str::to_owned).collect();
     assert_eq!(fields(first(&tasks["tasks"])), row);
     let of_task = "`/api/v1/tasks/KEY`, with";
-    let task = ask(&cluster, "/api/v1/tasks/bad", |task| task["state"] == "erred");
+    let task = cluster.served.until("/api/v1/tasks/bad", |task| task["state"] == "erred");
     assert_eq!(fields(&task), table(of_task));
     assert_eq!(fields(first(&task["story"])), braced("| `story`"));
     assert_eq!(fields(&task["error"]), braced("| `error`"));
-    let other = ask(&cluster, "/api/v1/tasks/slow", |task| task["n_dependents"] == 1);
+    let other = cluster.served.until("/api/v1/tasks/slow", |task| task["n_dependents"] == 1);
     assert_eq!(fields(first(&other["dependents"])), braced("| `dependencies`"));
 
-    let graph = ask(&cluster, "/api/v1/graph", |graph| graph["shown"] == 3);
+    let graph = cluster.served.until("/api/v1/graph", |graph| graph["shown"] == 3);
     assert_eq!(fields(&graph), table("## The graph"));
     assert_eq!(fields(first(&graph["nodes"])), braced("| `nodes`"));
     assert_eq!(cluster.served.get("/api/v1/tasks/none").json().as_object().unwrap().len(), 1);

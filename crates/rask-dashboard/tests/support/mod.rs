@@ -6,7 +6,7 @@ pub mod cluster;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rask_dashboard::{Dashboard, DashboardOptions};
 use rask_scheduler::{SchedulerHandle, SchedulerOptions};
@@ -95,6 +95,23 @@ impl Served {
     /// As a page that has the cookie.
     pub fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[("Cookie", &format!("{COOKIE}={TOKEN}"))])
+    }
+
+    /// Asks until the answer is as it should be: what a client submitted, the scheduler may hear of a moment later, and
+    /// till then the task is not known.
+    pub fn until(&self, path: &str, good: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let begin = Instant::now();
+        loop {
+            let answer = self.get(path);
+            assert!(matches!(answer.status, 200 | 404), "{path}: {}", answer.body);
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
+            let value = answer.json();
+            if answer.status == 200 && good(&value) {
+                return value;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{path}: {value:#}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Opens the WebSocket with these headers.
