@@ -51,8 +51,9 @@ impl Runner {
             let (slot, threads) = (Arc::clone(&slot), Arc::clone(&threads));
             Arc::new(move || {
                 let handle = slot.lock().expect("no panic").clone().expect("it has started");
-                let thread = std::thread::spawn(move || serve(&handle.thread()));
-                threads.lock().expect("no panic").push(thread);
+                // It counts before it can have answered.
+                let mut threads = threads.lock().expect("no panic");
+                threads.push(std::thread::spawn(move || serve(&handle.thread())));
             })
         };
         change(&mut config);
