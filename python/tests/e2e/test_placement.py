@@ -122,12 +122,15 @@ def test_resources_are_shown(gpu_client):
     assert all(w["resources"] == {"GPU": 1} for w in gpu_client.scheduler_info()["workers"].values())
 
 
-def test_priority(client, gate, note_path):
-    """Both threads of one worker are held; whatever is submitted meanwhile runs in the order of its
-    priority."""
+def test_priority(client, gate, note_path, tmp_path):
+    """Both threads of one worker are held, and one of them comes free: what was submitted meanwhile runs on
+    it in the order of its priority."""
     address = next(iter(client.nthreads()))
     began = note_path + "-began"
-    held = [client.submit(noted_behind, gate.path, began, pure=False, workers=address) for _ in range(2)]
+    held = [
+        client.submit(noted_behind, path, began, pure=False, workers=address)
+        for path in (gate.path, str(tmp_path / "other gate"))
+    ]
     until(lambda: len(notes(began)) == 2)
     futures = []
     for word, priority in (("low", -10), ("middle", 0), ("high", 10)):
@@ -135,13 +138,12 @@ def test_priority(client, gate, note_path):
             futures.append(
                 client.submit(note, note_path, word, pure=False, workers=address, priority=priority)
             )
-    time.sleep(0.2)  # what was submitted must have reached the worker before its threads come free
+    time.sleep(0.2)  # what was submitted must have reached the worker before its thread comes free
     gate.open()
-    wait(futures + held)
-    ran = notes(note_path)
-    # Two threads run side by side: neighbours may change places where the priorities meet.
-    rank = {"high": 0, "middle": 1, "low": 2}
-    assert all(rank[ran[i]] <= rank[ran[i + 2]] for i in range(10)), ran
+    wait(futures)
+    assert notes(note_path) == ["high"] * 4 + ["middle"] * 4 + ["low"] * 4
+    (tmp_path / "other gate").touch()
+    wait(held)
 
 
 def test_priority_of_compute_and_map(client):
