@@ -22,6 +22,8 @@ class Store {
     /** @type {Map<number, import("./types.js").EventRow>} */
     this.events = new Map();
     this.lanes = new Lanes();
+    /** @type {Map<number, import("./types.js").LongRun[]>} what workers said they have been executing for a while */
+    this.longRuns = new Map();
     this.history = new History();
     /** When the newest pulse was taken, by the scheduler's clock. */
     this.at = 0;
@@ -37,13 +39,18 @@ class Store {
       this.workers.clear();
       this.prefixes.clear();
       this.events.clear();
+      this.longRuns.clear();
     }
     this.scheduler = pulse.scheduler;
     for (const row of pulse.workers) {
       this.workers.set(row.id, row);
       this.names.set(row.id, row.name);
     }
-    for (const id of pulse.workers_gone) this.workers.delete(id);
+    for (const [worker, runs] of pulse.executing) this.longRuns.set(worker, runs);
+    for (const id of pulse.workers_gone) {
+      this.workers.delete(id);
+      this.longRuns.delete(id);
+    }
     for (const row of pulse.prefixes) this.prefixes.set(row.prefix, row);
     for (const event of pulse.events) {
       // A row whose count grew goes to the end.
@@ -84,6 +91,7 @@ class Store {
 
   /** Executes anything at this moment? */
   executing() {
+    for (const runs of this.longRuns.values()) if (runs.length) return true;
     for (const row of this.workers.values()) if (row.executing > 0) return true;
     return false;
   }

@@ -2,7 +2,7 @@
 // The task stream: what each thread executed in the last seconds. This module is its panel, and what pointer and keys do.
 
 import { onColours, prefixColour } from "./colours.js";
-import { h, keyed, panel, setText, taskLink, taskPath } from "./dom.js";
+import { h, panel, setText, taskPath } from "./dom.js";
 import * as format from "./format.js";
 import { calm, throttled } from "./frame.js";
 import { barEnd, firstEndingAfter, transferEnd } from "./lanes.js";
@@ -10,6 +10,7 @@ import { router } from "./router.js";
 import { store } from "./store.js";
 import { drawStream } from "./stream_draw.js";
 import { AXIS_PX, gutterOf, layRows, rowAt } from "./stream_rows.js";
+import { streamTable } from "./stream_table.js";
 import { surface } from "./surface.js";
 import { TimeWindow } from "./time_window.js";
 import { hideTip, showTip } from "./tooltip.js";
@@ -21,7 +22,6 @@ const MOVE_CALM_MS = 1000;
 const NEAR_PX = 3;
 /** Wheel turns that follow each other within this time are one gesture: one that scrolls the page goes on scrolling. */
 const GESTURE_MS = 250;
-const TABLE_ROWS = 30;
 
 const HELP = "Wheel or + and −: zoom. Drag or arrow keys: move. Shift and drag: zoom to what is marked. 0 or double click: back to the present.";
 
@@ -31,7 +31,7 @@ class Stream {
     const goLive = h("button", { type: "button", class: "quiet live", onclick: () => this.goLive() }, "● live");
     this.liveButton = goLive;
     this.note = h("span", { class: "muted" });
-    const legend = h("span", { class: "legend" }, mark("erred", "erred"), mark("transfer", "transfer"), mark("merged", "many short ones"));
+    const legend = h("span", { class: "legend" }, mark("underway", "executing"), mark("erred", "erred"), mark("transfer", "transfer"), mark("merged", "many short ones"));
     const zoom = (/** @type {number} */ factor) => () => this.zoom(factor);
     const { element, body } = panel(
       "Task stream",
@@ -83,7 +83,7 @@ class Stream {
     this.groups = laid.groups;
     this.view.gutter = gutterOf(this.surface.context, this.groups);
     this.spacer.style.height = `${laid.height > plotHeight + 1 ? laid.height + AXIS_PX : this.surface.height}px`;
-    this.empty.hidden = store.lanes.newest > 0;
+    this.empty.hidden = store.lanes.newest > 0 || store.executing();
     this.hover();
     drawStream(this.surface, this.view, this.groups, this.scroller.scrollTop, this.hovered);
     this.liveButton.setAttribute("aria-pressed", String(this.view.live));
@@ -266,6 +266,10 @@ class Stream {
       if (away < distance || best === null) [best, distance] = [bar, away];
       if (away === 0) break;
     }
+    const { underway } = row;
+    if (underway && distance > 0 && underway.from - near <= at && at <= underway.to + near) {
+      return { row, from: underway.from, to: underway.to, key: underway.key, say: () => underwayWords(underway, group.name, thread) };
+    }
     if (!best) return null;
     const bar = best;
     return { row, from: bar[3], to: barEnd(bar), key: bar[8], say: () => barWords(bar, group.name, thread) };
@@ -299,17 +303,35 @@ const mark = (name, word) => h("span", {}, h("i", { class: `swatch mark-${name}`
 /** @param {import("./types.js").Bar} bar @param {string} worker @param {number} thread */
 function barWords(bar, worker, thread) {
   const [, , prefix, start, duration, busy, runs, erred, key] = bar;
-  const swatch = h("i", { class: "swatch" });
-  swatch.style.background = prefixColour(prefix);
   const many = runs > 1;
   return [
-    h("p", { class: "tip-title" }, swatch, h("bdi", {}, many ? `${format.count(runs)} executions, mostly ${format.oneLine(prefix, 60)}` : format.oneLine(prefix, 80))),
+    h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, many ? `${format.count(runs)} executions, mostly ${format.oneLine(prefix, 60)}` : format.oneLine(prefix, 80))),
     h("p", { class: "tip-key" }, many ? "first: " : "", h("bdi", {}, format.oneLine(key, 120))),
     h("p", {}, format.duration(duration), many ? `, ${format.percent((busy / Math.max(duration, 1e-9)) * 100)} of it busy` : ""),
     erred > 0 && h("p", { class: "bad" }, many ? `${format.count(erred)} of them raised` : "raised an error"),
-    h("p", { class: "muted" }, h("bdi", {}, format.oneLine(worker, 60)), `, thread ${thread} · ${format.clock(start, 3)}`),
+    whereWords(worker, thread, start),
   ];
 }
+
+/** @param {import("./stream_rows.js").Underway} underway @param {string} worker @param {number} thread */
+function underwayWords({ prefix, key, from, to }, worker, thread) {
+  return [
+    h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, format.oneLine(prefix, 80))),
+    h("p", { class: "tip-key" }, h("bdi", {}, format.oneLine(key, 120))),
+    h("p", {}, `executing for ${format.duration(to - from)} so far`),
+    whereWords(worker, thread, from),
+  ];
+}
+
+/** @param {string} prefix */
+function prefixSwatch(prefix) {
+  const swatch = h("i", { class: "swatch" });
+  swatch.style.background = prefixColour(prefix);
+  return swatch;
+}
+
+/** @param {string} worker @param {number} thread @param {number} start */
+const whereWords = (worker, thread, start) => h("p", { class: "muted" }, h("bdi", {}, format.oneLine(worker, 60)), `, thread ${thread} · ${format.clock(start, 3)}`);
 
 /** @param {import("./types.js").Transfer} transfer @param {string} worker */
 function transferWords([, from, start, duration, nbytes, values, key], worker) {
@@ -319,40 +341,6 @@ function transferWords([, from, start, duration, nbytes, values, key], worker) {
     h("p", {}, `${format.duration(duration)}, ${format.bytesPerSecond(nbytes / Math.max(duration, 1e-6))}`),
     h("p", { class: "muted" }, h("bdi", {}, format.oneLine(store.nameOf(from), 40)), " → ", h("bdi", {}, format.oneLine(worker, 40)), ` · ${format.clock(start, 3)}`),
   ];
-}
-
-/** The newest executions as a table: for who cannot point at bars. */
-function streamTable() {
-  const rows = h("tbody");
-  const head = h("thead", {}, h("tr", {}, ...["Key", "Worker", "Thread", "Began", "Duration", "Executions"].map((title) => h("th", { scope: "col" }, title))));
-  const element = h("details", { class: "as-table" }, h("summary", {}, "The last executions as a table"), h("div", { class: "table-wrap" }, h("table", {}, head, rows)));
-  /** @type {Map<any, any>} */
-  const made = new Map();
-  const draw = throttled(() => {
-    if (!element.open) return;
-    const make = (/** @type {import("./types.js").Bar} */ bar) => ({
-      element: h(
-        "tr",
-        {},
-        h("td", {}, taskLink(bar[8])),
-        h("td", {}, h("bdi", {}, store.nameOf(bar[0]))),
-        h("td", { class: "number" }, bar[1]),
-        h("td", { class: "number" }, format.clock(bar[3], 3)),
-        h("td", { class: "number" }, format.duration(bar[4])),
-        h("td", { class: "number" }, `${format.count(bar[6])}${bar[7] ? `, ${bar[7]} erred` : ""}`),
-      ),
-    });
-    keyed(rows, made, store.lanes.last(TABLE_ROWS), (bar) => bar, make, () => {});
-  }, 1000);
-  element.addEventListener("toggle", () => draw.now());
-  const end = store.listen(draw.wish);
-  return {
-    element,
-    leave: () => {
-      end();
-      draw.end();
-    },
-  };
 }
 
 export const streamPanel = () => new Stream();

@@ -119,6 +119,7 @@ function drawLane(context, row, view, x, marks) {
     }
   }
   flush();
+  if (row.underway && row.underway.from <= view.end) drawUnderway(context, row, row.underway, x);
   context.fillStyle = marks;
   for (const [from, to] of erred) context.fillRect(from, y, Math.max(2, to - from - gapOf(to - from)), height);
 }
@@ -143,6 +144,25 @@ function drawWhole(context, bar, from, to, y, height, share) {
   context.globalAlpha = 1;
   const full = Math.max(1, height * share);
   context.fillRect(from, y + height - full, width, full);
+}
+
+/**
+ * What still executes: pale and framed, open to the right.
+ * @param {CanvasRenderingContext2D} context @param {{y: number, height: number}} row
+ * @param {import("./stream_rows.js").Underway} underway @param {(at: number) => number} x
+ */
+function drawUnderway(context, { y, height }, underway, x) {
+  const from = x(underway.from);
+  const to = Math.max(from + 2, x(underway.to));
+  const fill = prefixColour(underway.prefix);
+  context.fillStyle = fill;
+  context.globalAlpha = 0.38;
+  context.fillRect(from, y, to - from, height);
+  context.globalAlpha = 1;
+  const line = height >= 8 ? 2 : 1;
+  context.fillRect(from, y, line, height);
+  context.fillRect(from, y, to - from, line);
+  context.fillRect(from, y + height - line, to - from, line);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {import("./types.js").Transfer[]} transfers @param {{y: number, height: number}} row @param {View} view @param {(at: number) => number} x @param {string} fill */

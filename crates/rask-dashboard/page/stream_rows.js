@@ -1,6 +1,7 @@
 // @ts-check
 // Where the rows of the task stream lie: one for each thread, grouped by worker, a thin one for what the worker fetched.
 
+import { barEnd } from "./lanes.js";
 import { byName, collator, store } from "./store.js";
 import { FONT } from "./surface.js";
 
@@ -11,7 +12,8 @@ const GUTTER_MIN_PX = 34;
 export const AXIS_PX = 18;
 export const NAME_FONT = `11px ${FONT}`;
 
-/** @typedef {{y: number, height: number, bars: import("./types.js").Bar[]}} ThreadRow */
+/** What a thread executes as far as is known. @typedef {{prefix: string, key: string, from: number, to: number}} Underway */
+/** @typedef {{y: number, height: number, bars: import("./types.js").Bar[], underway: Underway|null}} ThreadRow */
 /** @typedef {{id: number, name: string, gone: boolean, y: number, height: number, threads: ThreadRow[], transfers: {y: number, height: number}|null}} Group */
 
 /**
@@ -25,13 +27,43 @@ export function gutterOf(context, groups) {
   return Math.min(GUTTER_MAX_PX, Math.max(GUTTER_MIN_PX, Math.ceil(widest) + 18));
 }
 
+/** A worker says what its threads execute every quarter of a second: when it began is known that well. */
+const LOOK_S = 0.25;
+
+/**
+ * What a worker said of a thread, if it still holds: it may have ended since.
+ * @param {import("./types.js").LongRun} longRun @param {import("./types.js").Bar[]} bars of the thread
+ * @returns {Underway|null}
+ */
+function underwayOf([, prefix, began, key], bars) {
+  const now = store.now();
+  const last = bars.length ? bars[bars.length - 1] : null;
+  const isOver = last !== null && last[8] === key && barEnd(last) > began + LOOK_S;
+  if (isOver || now - began < LOOK_S) return null;
+  // What ended before it ended before it.
+  return { prefix, key, from: last && barEnd(last) < now ? Math.max(began, barEnd(last)) : began, to: now };
+}
+
+/** All that executes, by worker and thread. */
+export function allUnderway() {
+  /** @type {{worker: number, thread: number, underway: Underway}[]} */
+  const all = [];
+  for (const [worker, longRuns] of store.longRuns) {
+    for (const longRun of longRuns) {
+      const underway = underwayOf(longRun, store.lanes.threads.get(worker)?.[longRun[0]] ?? []);
+      if (underway) all.push({ worker, thread: longRun[0], underway });
+    }
+  }
+  return all.sort((a, b) => a.underway.from - b.underway.from);
+}
+
 /** Workers that are here, then those that left but did something that is still in view. @param {number} start of the view */
 function workersToShow(start) {
   const here = byName(store.workers.values()).map((row) => ({ id: row.id, name: row.name, gone: false, nthreads: row.nthreads }));
   const gone = [];
   for (const [id, lanes] of store.lanes.threads) {
     if (store.workers.has(id)) continue;
-    const seen = lanes.some((lane) => lane.length && lane[lane.length - 1][3] + lane[lane.length - 1][4] > start);
+    const seen = lanes.some((lane) => lane.length && barEnd(lane[lane.length - 1]) > start);
     if (seen) gone.push({ id, name: store.nameOf(id), gone: true, nthreads: lanes.length });
   }
   gone.sort((a, b) => collator.compare(a.name, b.name));
@@ -45,7 +77,8 @@ function workersToShow(start) {
 export function layRows(height, start) {
   const workers = workersToShow(start);
   const lanesOf = (/** @type {number} */ id) => store.lanes.threads.get(id) ?? [];
-  const counts = workers.map((worker) => Math.max(1, worker.nthreads, lanesOf(worker.id).length));
+  const longRunsOf = (/** @type {number} */ id) => store.longRuns.get(id) ?? [];
+  const counts = workers.map((worker) => Math.max(1, worker.nthreads, lanesOf(worker.id).length, ...longRunsOf(worker.id).map(([thread]) => thread + 1)));
   const lanes = counts.reduce((all, count) => all + count, 0);
   const transferRows = store.lanes.transfers.size ? workers.length : 0;
   // Gaps and transfer rows are parts of a thread's row: so all shrink together.
@@ -59,7 +92,9 @@ export function layRows(height, start) {
     const own = lanesOf(worker.id);
     const threads = [];
     for (let thread = 0; thread < counts[i]; thread += 1) {
-      threads.push({ y, height: row - (row >= 5 ? 1 : 0), bars: own[thread] ?? [] });
+      const bars = own[thread] ?? [];
+      const longRun = longRunsOf(worker.id).find((run) => run[0] === thread);
+      threads.push({ y, height: row - (row >= 5 ? 1 : 0), bars, underway: longRun ? underwayOf(longRun, bars) : null });
       y += row;
     }
     let transfers = null;

@@ -69,6 +69,11 @@
  */
 
 /**
+ * [thread, prefix, began, key]
+ * @typedef {[number, string, number, string]} LongRun
+ */
+
+/**
  * [worker, from, start, duration, nbytes, values, key]
  * @typedef {[number, number|null, number, number, number, number, string]} Transfer
  */
@@ -83,6 +88,7 @@
  * @property {WorkerRow[]} workers
  * @property {number[]} workers_gone
  * @property {PrefixRow[]} prefixes
+ * @property {[number, LongRun[]][]} executing
  * @property {Bar[]} bars
  * @property {Transfer[]} transfers
  * @property {EventRow[]} events

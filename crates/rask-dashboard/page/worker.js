@@ -117,7 +117,8 @@ function executingPanel() {
   const made = new Map();
   const make = (/** @type {any} */ item) => {
     const time = h("b", { class: "tabular" });
-    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), taskLink(item.key), time), time };
+    const thread = h("span", { class: "muted" }, `thread ${item.thread}`);
+    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), taskLink(item.key), thread, time), time };
   };
   return {
     element,

@@ -68,6 +68,7 @@ assets! {
     "stream.js", JAVASCRIPT;
     "stream_draw.js", JAVASCRIPT;
     "stream_rows.js", JAVASCRIPT;
+    "stream_table.js", JAVASCRIPT;
     "style.css", CSS;
     "surface.js", JAVASCRIPT;
     "table.js", JAVASCRIPT;

@@ -64,6 +64,11 @@ fn every_field_is_described_and_every_description_is_of_a_field() {
     assert_eq!(fields(first(&pulse["workers"])), table("A worker row:"));
     assert_eq!(fields(first(&pulse["prefixes"])), table("A prefix row counts"));
     assert_eq!(first(&pulse["bars"]).as_array().unwrap().len(), array_len("A bar is an array"));
+    let executing = cluster.served.until("/api/v1/status", |pulse| pulse["executing"][0].is_array());
+    let of_worker = executing["executing"][0].as_array().unwrap();
+    assert_eq!((of_worker.len(), &of_worker[0]), (2, &executing["workers"][0]["id"]));
+    assert_eq!(of_worker[1][0].as_array().unwrap().len(), 4, "[thread, prefix, began, key]");
+    assert_eq!(of_worker[1][0][3], "slow");
     let mut page = cluster.served.page();
     assert_eq!(fields(&next_of(&mut page, "pulse")), table("## The pulse"), "over the WebSocket, too");
     assert_eq!(fields(&cluster.served.until("/api/v1/events", |_| true)["events"][0]), braced("## Events"));

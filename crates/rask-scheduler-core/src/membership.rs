@@ -35,7 +35,7 @@ impl Scheduler {
                 self.on_erred(worker, run, stamp, error);
             }
             Said::Retracted { runs } => self.on_retracted(worker, &runs),
-            Said::Executing { runs } => entry.note_executing(runs, now),
+            Said::Executing { runs } => entry.note_executing(&runs, now, entry.page),
             Said::Seceded { run } => self.on_seceded(worker, run, true),
             Said::Rejoined { run } => self.on_seceded(worker, run, false),
             Said::Reschedule { run } => self.on_reschedule(worker, run),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use rask_types::msg::{Metrics, SchedulerToWorker, WorkerDescription};
+use rask_types::msg::{Metrics, SchedulerToWorker, ThreadRun, WorkerDescription};
 use rask_types::{
     ArgsColumn, ClassId, ComputeColumns, DepSource, FunctionId, Payload, RequestId, RunId, TaskId, Tick,
     TypeId, WorkerId,
@@ -61,6 +61,15 @@ impl Load {
     }
 }
 
+/// What one of its threads has been executing for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LongRun {
+    pub(crate) run: RunId,
+    pub(crate) thread: u16,
+    /// Since when, as far as is known here.
+    pub(crate) since: Tick,
+}
+
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct WorkerEntry {
@@ -94,8 +103,10 @@ pub(crate) struct WorkerEntry {
     pub(crate) owed: HashMap<RunId, Load>,
     /// What it has yet to do before it gets tasks.
     pub(crate) preparing: BTreeSet<RequestId>,
-    /// What it said it has been executing for a while, and since when, as far as is known here.
-    pub(crate) executing: Vec<(RunId, Tick)>,
+    /// What it said it has been executing for a while.
+    pub(crate) executing: Vec<LongRun>,
+    /// When it last said so, as `page`.
+    pub(crate) executing_page: u64,
     /// When it last answered for a run, or was given one while it had none.
     pub(crate) last_answer: Tick,
     /// It was asked to give runs back, and has not answered for any since.
@@ -146,6 +157,7 @@ impl WorkerEntry {
             owed: HashMap::new(),
             preparing: BTreeSet::new(),
             executing: Vec::new(),
+            executing_page: 0,
             last_answer: now,
             retracting: false,
             local: LocalQueues::default(),
@@ -170,16 +182,20 @@ impl WorkerEntry {
         matches!(self.status, WorkerStatus::Running | WorkerStatus::Retiring)
     }
 
-    /// It said what it has been executing for a while.
-    pub(crate) fn note_executing(&mut self, runs: Vec<RunId>, now: Tick) {
-        let began = now.minus_ms(EXECUTING_UNSAID_MS);
-        let since = |run: RunId| self.executing_since(run).unwrap_or(began);
-        self.executing = runs.into_iter().map(|run| (run, since(run))).collect();
+    /// It said what it has been executing for a while. `page`: of those who look.
+    pub(crate) fn note_executing(&mut self, runs: &[ThreadRun], now: Tick, page: u64) {
+        let long = |said: &ThreadRun| {
+            let began = now.minus_ms(u64::from(said.seen_for_ms) + EXECUTING_UNSEEN_MS);
+            let since = self.executing_since(said.run).unwrap_or(began);
+            LongRun { run: said.run, thread: said.thread, since }
+        };
+        self.executing = runs.iter().map(long).collect();
+        self.executing_page = page;
     }
 
     /// Since when it has been executing a run, if it said that it is.
     pub(crate) fn executing_since(&self, run: RunId) -> Option<Tick> {
-        self.executing.iter().find(|(executing, _)| *executing == run).map(|&(_, since)| since)
+        self.executing.iter().find(|long| long.run == run).map(|long| long.since)
     }
 
     /// It takes work and has a thread without any.
@@ -223,9 +239,8 @@ impl WorkerEntry {
     }
 }
 
-/// Executions are told of when they are seen at two looks, 250 ms apart: this is how long they have gone on by then, give or
-/// take 125 ms.
-const EXECUTING_UNSAID_MS: u64 = 375;
+/// A worker looks every 250 ms at what it executes: this long before, give or take as much, something began that it saw.
+const EXECUTING_UNSEEN_MS: u64 = 125;
 
 /// `WorkerEntry::given` is not looked through before it is this long.
 pub(crate) const GIVEN_TIDY_MIN: usize = 256;

@@ -94,10 +94,9 @@ impl ExecutingPage {
         (bits != 0).then(|| RunId::from_u64(bits))
     }
 
-    /// What executes now, by thread.
-    pub fn executing(&self) -> Vec<RunId> {
-        let busy = self.slots().iter().map(|slot| slot.load(Ordering::Acquire)).filter(|&bits| bits != 0);
-        busy.map(RunId::from_u64).collect()
+    /// What executes now, with the numbers of the threads.
+    pub fn executing(&self) -> Vec<(u16, RunId)> {
+        (0..SLOTS as u16).filter_map(|thread| Some((thread, self.of(thread)?))).collect()
     }
 }
 
@@ -158,7 +157,7 @@ mod tests {
         page.begin(2, RunId::new(4, 7));
         assert_eq!(ExecutingPage::read(&path)?, [RunId::new(3, 1), RunId::new(4, 7)]);
         page.end(0);
-        assert_eq!(page.executing(), [RunId::new(4, 7)]);
+        assert_eq!(page.executing(), [(2, RunId::new(4, 7))]);
         drop(page);
         assert_eq!(ExecutingPage::read(&path)?, [RunId::new(4, 7)], "also after the worker's end");
         Ok(())

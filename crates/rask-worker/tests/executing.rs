@@ -266,11 +266,13 @@ fn what_executes_long_is_told_and_stands_in_the_page() -> std::io::Result<()> {
     scheduler.say(worker, compute(GATE, &[(run(6), "long", vec![])]));
     let told = |scheduler: &mut Scheduler| {
         scheduler.expect("what executes long", |said| match &said.1 {
-            WorkerToScheduler::Executing { runs } => Some(runs.clone()),
+            WorkerToScheduler::Executing { runs } => {
+                Some(runs.iter().map(|said| (said.thread, said.run)).collect::<Vec<_>>())
+            }
             _ => None,
         })
     };
-    assert_eq!(told(&mut scheduler), [run(6)]);
+    assert_eq!(told(&mut scheduler), [(0, run(6))]);
     assert_eq!(ExecutingPage::read(&path)?, [run(6)]);
     open("long");
     scheduler.answers(1);

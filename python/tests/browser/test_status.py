@@ -87,6 +87,21 @@ def test_hovering_over_a_bar_names_it(page, stream):
     expect(tooltip).to_contain_text(re.compile(r"\d (µs|ms|s)"))
 
 
+def test_what_still_executes_is_in_the_stream(page, stream):
+    """The task that waits for the gate: nothing of it has ended, yet its thread is not white."""
+    page.locator(".stream summary").click()
+    first = page.locator(".stream table tbody tr").first
+    expect(first).to_contain_text(re.compile(r"slow-0.* s so far.*executing"))
+    page.locator(".stream summary").click()
+    box, tooltip = stream.bounding_box(), page.locator("#tooltip")
+    for y in range(6, int(box["height"]) - 20, 4):
+        page.mouse.move(box["x"] + box["width"] - 8, box["y"] + y)
+        page.wait_for_timeout(50)
+        if tooltip.is_visible() and "slow-0" in tooltip.inner_text():
+            break
+    expect(tooltip).to_contain_text(re.compile(r"executing for .* s so far"))
+
+
 def test_a_bar_leads_to_its_task(visitor, page, stream):
     visitor.complaints.expected = "404"  # it may be forgotten by then
     # Standing still, so that the bar stays under the pointer.
@@ -144,7 +159,7 @@ def test_dragging_moves_it(page, stream):
 
 def test_the_stream_as_a_table(page, stream):
     page.locator(".stream summary").click()
-    rows = page.locator(".stream tbody tr")
+    rows = page.locator(".stream tbody tr", has_not_text="executing")
     expect(rows.first).to_contain_text("tick")
     first = rows.first.inner_text()
     until(page, lambda: rows.first.inner_text() != first, "a newer execution")

@@ -22,7 +22,9 @@ mod worker_page;
 pub use counters::Counters;
 pub use graph::{GraphScan, GraphTask, Group};
 pub use pulse::{Pulse, Seen};
-pub use rows::{BarRow, EventRow, MoveRow, PrefixRow, SchedulerRow, WorkerFacts, WorkerRow};
+pub use rows::{
+    BarRow, EventRow, ExecutingRow, LongRunRow, MoveRow, PrefixRow, SchedulerRow, WorkerFacts, WorkerRow,
+};
 pub use task_page::{ErrorFacts, KeyState, StoryLine, TaskPage, TransferFacts};
 pub use tasks::{TaskFilter, TaskRow, TaskScan};
 pub use worker_page::{Assigned, Executing, Gone, LogRow, WorkerPage};

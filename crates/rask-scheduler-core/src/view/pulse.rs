@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{BarRow, EventRow, MoveRow, PrefixRow, SchedulerRow, WorkerRow};
+use super::{BarRow, EventRow, ExecutingRow, MoveRow, PrefixRow, SchedulerRow, WorkerRow};
 use crate::scheduler::Scheduler;
+use crate::worker::WorkerEntry;
 
 /// Prefixes in one pulse. Of more, those that changed last are given, the others when they change.
 const PREFIXES_MAX: usize = 500;
@@ -56,6 +57,7 @@ pub struct Pulse {
     pub workers: Vec<WorkerRow>,
     pub workers_gone: Vec<u32>,
     pub prefixes: Vec<PrefixRow>,
+    pub executing: Vec<ExecutingRow>,
     pub bars: Vec<BarRow>,
     pub transfers: Vec<MoveRow>,
     pub events: Vec<EventRow>,
@@ -76,6 +78,7 @@ impl Scheduler {
             workers: self.changed_workers(seen.page),
             workers_gone: seen.workers.iter().copied().filter(|&id| self.workers.get(id).is_none()).collect(),
             prefixes: self.changed_prefixes(seen, &stranded),
+            executing: self.changed_executing(seen.page),
             bars: self.bars_since(seen.bars),
             transfers: watch
                 .moves
@@ -134,6 +137,16 @@ impl Scheduler {
     fn changed_workers(&self, page: u64) -> Vec<WorkerRow> {
         let changed = self.workers.iter().filter(|(_, entry)| entry.page >= page);
         changed.filter_map(|(_, entry)| self.worker_row(entry)).collect()
+    }
+
+    /// Of workers that said something new of it, or that execute for long at all if `page` is the first.
+    fn changed_executing(&self, page: u64) -> Vec<ExecutingRow> {
+        let is_news = |entry: &WorkerEntry| match page {
+            0 => !entry.executing.is_empty(),
+            _ => entry.executing_page >= page,
+        };
+        let changed = self.workers.iter().filter(|(_, entry)| is_news(entry));
+        changed.map(|(id, entry)| self.executing_row(id, entry)).collect()
     }
 
     fn changed_prefixes(&self, seen: &Seen, stranded: &BTreeMap<u32, u32>) -> Vec<PrefixRow> {

@@ -10,7 +10,7 @@ use super::Label;
 use crate::scheduler::Scheduler;
 use crate::story::Station;
 use crate::watch::{Bar, Happening, Move, Tally};
-use crate::worker::WorkerEntry;
+use crate::worker::{LongRun, WorkerEntry};
 
 impl Serialize for Label {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,6 +105,14 @@ pub struct PrefixRow {
 /// `[worker, thread, prefix, start, duration, busy, runs, erred, key]`
 #[derive(Clone, Debug, Serialize)]
 pub struct BarRow(pub u32, pub u16, pub Arc<str>, pub f64, pub f64, pub f64, pub u32, pub u32, pub Label);
+
+/// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key]]]`
+#[derive(Clone, Debug, Serialize)]
+pub struct ExecutingRow(pub u32, pub Vec<LongRunRow>);
+
+/// `[thread, prefix, began, key]`
+#[derive(Clone, Debug, Serialize)]
+pub struct LongRunRow(pub u16, pub Arc<str>, pub f64, pub Label);
 
 /// `[worker, from, start, duration, nbytes, values, key]`
 #[derive(Clone, Debug, Serialize)]
@@ -207,6 +215,14 @@ impl Scheduler {
             bar.erred,
             bar.label.clone(),
         )
+    }
+
+    pub(crate) fn executing_row(&self, worker: u32, entry: &WorkerEntry) -> ExecutingRow {
+        let row = |long: &LongRun| {
+            let (key, prefix) = self.assigned(entry, long.run).map(|task| self.name_of(long.run, task))?;
+            Some(LongRunRow(long.thread, prefix, self.unix_s(long.since), key))
+        };
+        ExecutingRow(worker, entry.executing.iter().filter_map(row).collect())
     }
 
     pub(crate) fn move_row(&self, moved: &Move) -> MoveRow {

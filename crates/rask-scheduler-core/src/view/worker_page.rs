@@ -1,13 +1,18 @@
 //! All about one worker.
 
+use std::sync::Arc;
+
+use rask_types::{RunId, WorkerId};
 use serde::Serialize;
 
 use super::{Label, WorkerFacts, WorkerRow};
 use crate::scheduler::Scheduler;
+use crate::task::Task;
 use crate::watch::{LogLine, WorkerLog};
-use crate::worker::WorkerEntry;
-use std::sync::Arc;
+use crate::worker::{LongRun, WorkerEntry};
 
+/// So long is long, for an execution.
+const LONG_S: f64 = 0.25;
 /// Tasks that were given to a worker and are named.
 const ASSIGNED_MAX: usize = 100;
 
@@ -38,6 +43,7 @@ pub struct Gone {
 pub struct Executing {
     pub key: Label,
     pub prefix: Arc<str>,
+    pub thread: u16,
     pub for_s: f64,
 }
 
@@ -90,28 +96,32 @@ impl Scheduler {
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
-        let current = |(run, since): &(rask_types::RunId, rask_types::Tick)| {
-            let task = self.tasks.current(*run)?;
-            Some(Executing {
-                key: self.label(run.task),
-                prefix: self.watch.tallies.prefix_of(task.class).clone(),
-                for_s: self.now.ns_since(*since) as f64 / 1e9,
-            })
+        let named = |long: &LongRun| {
+            let (key, prefix) = self.assigned(entry, long.run).map(|task| self.name_of(long.run, task))?;
+            let for_s = self.now.ns_since(long.since) as f64 / 1e9;
+            // What began just now is said along with others.
+            (for_s > LONG_S).then_some(Executing { key, prefix, thread: long.thread, for_s })
         };
-        entry.executing.iter().filter_map(current).collect()
+        entry.executing.iter().filter_map(named).collect()
     }
 
     fn assigned_to(&self, entry: &WorkerEntry) -> Vec<Assigned> {
-        let Some(facts) = &entry.facts else { return Vec::new() };
-        let worker = rask_types::WorkerId(facts.id);
-        let assigned = |run: &rask_types::RunId| {
-            let task = self.tasks.current(*run).filter(|task| task.is_processing_on(worker))?;
-            Some(Assigned {
-                key: self.label(run.task),
-                prefix: self.watch.tallies.prefix_of(task.class).clone(),
-                state: task.state.name(),
-            })
+        let assigned = |run: &RunId| {
+            let task = self.assigned(entry, *run)?;
+            let (key, prefix) = self.name_of(*run, task);
+            Some(Assigned { key, prefix, state: task.state.name() })
         };
         entry.given.iter().filter_map(assigned).take(ASSIGNED_MAX).collect()
+    }
+
+    /// The task, if this very run of it is expected of the worker.
+    pub(crate) fn assigned(&self, entry: &WorkerEntry, run: RunId) -> Option<&Task> {
+        let worker = WorkerId(entry.facts.as_ref()?.id);
+        self.tasks.current(run).filter(|task| task.is_processing_on(worker))
+    }
+
+    /// Its key and its prefix.
+    pub(crate) fn name_of(&self, run: RunId, task: &Task) -> (Label, Arc<str>) {
+        (self.label(run.task), self.watch.tallies.prefix_of(task.class).clone())
     }
 }

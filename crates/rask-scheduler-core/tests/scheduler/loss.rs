@@ -3,7 +3,7 @@
 use rask_types::RequestId;
 use rask_types::msg::{ClientToScheduler, WorkerToScheduler};
 
-use crate::stage::{Graph, Stage, item, key_of, run, str_key};
+use crate::stage::{Graph, Stage, executing, item, key_of, run, str_key};
 
 /// A worker started by nanny 0 as process `100 + number`.
 fn nannied(stage: &mut Stage, number: u32, threads: u32) -> Vec<String> {
@@ -80,8 +80,7 @@ fn without_a_nanny_the_oldest_runs_are_blamed_unless_the_worker_said_more() {
             let attempt = death + 1;
             if says {
                 // The first was said long ago, and is not running any more.
-                let runs = vec![run("t0#1"), run(&format!("t2#{attempt}"))];
-                stage.say(death, WorkerToScheduler::Executing { runs });
+                stage.say(death, executing([run("t0#1"), run(&format!("t2#{attempt}"))]));
             }
             let said = stage.die(death);
             let failed = if says { "c0 erred 3: " } else { "c0 erred 2: " };

@@ -7,7 +7,7 @@ use rask_scheduler_core::Event;
 use rask_types::msg::{ClientToScheduler, NannyToScheduler, Query, WorkerOp, WorkerToScheduler};
 use rask_types::{FutureId, Payload, RequestId};
 
-use crate::stage::{Graph, str_key};
+use crate::stage::{Graph, executing, str_key};
 use crate::world::{NANNY, Status, World};
 
 /// One step: what, and numbers to choose with.
@@ -176,7 +176,7 @@ impl World {
             }
             _ => {
                 let runs = self.workers[&worker].startable();
-                self.say(worker, WorkerToScheduler::Executing { runs });
+                self.say(worker, executing(runs));
             }
         }
     }

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use rask_scheduler_core::{Effect, Event, NannyId, Scheduler, SchedulerConfig};
 use rask_types::columns::{HeldByWorker, NumberedClass};
 use rask_types::msg::{
-    ClientToScheduler, KeyChoice, NannyToScheduler, Query, ScatterItem, WorkerDescription, WorkerExit,
-    WorkerToScheduler,
+    ClientToScheduler, KeyChoice, NannyToScheduler, Query, ScatterItem, ThreadRun, WorkerDescription,
+    WorkerExit, WorkerToScheduler,
 };
 use rask_types::value::Value;
 use rask_types::{
@@ -304,6 +304,12 @@ pub fn numbers(futures: &[u64]) -> Vec<FutureId> {
 pub fn run(text: &str) -> RunId {
     let (task, attempt) = text.strip_prefix('t').and_then(|rest| rest.split_once('#')).expect("t3#1");
     RunId::new(task.parse().expect("a slot"), attempt.parse().expect("an attempt"))
+}
+
+/// A worker's threads, from 0 on, have been executing these runs for 250 ms that it saw.
+pub fn executing(runs: impl IntoIterator<Item = RunId>) -> WorkerToScheduler {
+    let said = |(thread, run)| ThreadRun { thread, run, seen_for_ms: 250 };
+    WorkerToScheduler::Executing { runs: (0..).zip(runs).map(said).collect() }
 }
 
 pub fn inline(results: &[(&str, &str)], duration_ns: u64) -> FinishedColumns {

@@ -5,7 +5,7 @@ use rask_types::columns::HeldByWorker;
 use rask_types::msg::{ClientToScheduler, Metrics, Query, WorkerOp, WorkerToScheduler};
 use rask_types::{ClientId, FunctionId, FutureId, Payload, RequestId, RunId, TypeId, WorkerId};
 
-use crate::stage::{Graph, Stage, columns, held, inline, item, numbers, raised, run, str_key};
+use crate::stage::{Graph, Stage, columns, executing, held, inline, item, numbers, raised, run, str_key};
 
 fn busy() -> Stage {
     let mut stage = Stage::new();
@@ -34,7 +34,7 @@ fn answers_that_nobody_asked_for_count_for_nothing() {
             WorkerToScheduler::Finished(held(&[(&text, 5)])),
             raised(&text, "boom"),
             WorkerToScheduler::Retracted { runs: vec![wrong, wrong] },
-            WorkerToScheduler::Executing { runs: vec![wrong] },
+            executing([wrong]),
             WorkerToScheduler::Seceded { run: wrong },
             WorkerToScheduler::Rejoined { run: wrong },
             WorkerToScheduler::Reschedule { run: wrong },

@@ -6,7 +6,7 @@ use rask_types::msg::{Metrics, Transfer, WorkerToScheduler};
 use rask_types::{Key, RunId, WorkerId};
 use serde_json::{Value, json};
 
-use crate::stage::{Graph, Stage, columns, key_of, raised, run, str_key};
+use crate::stage::{Graph, Stage, columns, executing, key_of, raised, run, str_key};
 
 fn pulse(stage: &mut Stage, seen: &mut Seen) -> Pulse {
     stage.tell(Event::Look);
@@ -18,6 +18,7 @@ fn is_quiet(pulse: &Pulse) -> bool {
     pulse.workers.is_empty()
         && pulse.workers_gone.is_empty()
         && pulse.prefixes.is_empty()
+        && pulse.executing.is_empty()
         && pulse.bars.is_empty()
         && pulse.transfers.is_empty()
         && pulse.events.is_empty()
@@ -63,6 +64,32 @@ fn a_pulse_is_whole_first_and_then_says_what_changed() {
     assert_eq!(third.workers_gone, [1]);
     assert_eq!(json_of(&third.events)[0]["kind"], "worker-lost");
     assert_eq!(json_of(&third.events)[0]["text"], "connection reset");
+}
+
+#[test]
+fn what_executes_for_long_is_told_when_it_changes() {
+    let mut stage = Stage::with_workers(1, 2);
+    let mut seen = Seen::default();
+    pulse(&mut stage, &mut seen);
+    stage.submit(0, Graph::at(1).calls(2));
+    stage.pass_ms(10_000);
+    stage.say(0, executing([run("t0#1"), run("t1#1")]));
+    let began = json_of(stage.scheduler.worker_page("w0"))["executing"][0]["for_s"].as_f64().unwrap();
+    assert!((0.375..0.376).contains(&began), "{began}");
+    let told = json_of(pulse(&mut stage, &mut seen).executing);
+    let at = told[0][1][0][2].as_f64().unwrap();
+    assert!((9.6..9.7).contains(&at), "{told}");
+    let row = |thread: u16, task: u64| json!([thread, "f", at, key_of(0, task).to_string()]);
+    assert_eq!(told, json!([[0, [row(0, 1), row(1, 2)]]]));
+    assert!(is_quiet(&pulse(&mut stage, &mut seen)));
+
+    stage.pass_ms(5_000);
+    stage.finish(0, &[("t0#1", "a")]);
+    let whole = json_of(pulse(&mut stage, &mut Seen::default()).executing);
+    assert_eq!(whole, json!([[0, [row(1, 2)]]]), "what was answered for executes no more, whatever is said");
+    stage.say(0, executing([]));
+    assert_eq!(json_of(pulse(&mut stage, &mut seen).executing), json!([[0, []]]));
+    assert_eq!(json_of(pulse(&mut stage, &mut Seen::default()).executing), json!([]));
 }
 
 #[test]
@@ -154,7 +181,7 @@ fn errors_are_in_the_stream_the_chronicle_and_the_workers_log() {
 fn a_workers_page_says_what_executes_and_for_how_long() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).calls(1));
-    stage.say(0, WorkerToScheduler::Executing { runs: vec![run("t0#1")] });
+    stage.say(0, executing([run("t0#1")]));
     stage.pass_ms(2_000);
     stage.say(0, WorkerToScheduler::Heartbeat(Metrics { rss_bytes: 17, ..Metrics::default() }));
     for topic in ["log", "print"] {

@@ -23,7 +23,9 @@ pub use client::{
 };
 pub use data::{FetchFailure, FromData, ToData};
 pub use nanny::{NannyToScheduler, SchedulerToNanny, WorkerExit};
-pub use worker::{Metrics, SchedulerToWorker, Transfer, WorkerDescription, WorkerOp, WorkerToScheduler};
+pub use worker::{
+    Metrics, SchedulerToWorker, ThreadRun, Transfer, WorkerDescription, WorkerOp, WorkerToScheduler,
+};
 
 /// Who speaks on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -58,6 +58,17 @@ pub struct Metrics {
     pub sent_bytes: u64,
 }
 
+/// What one of a worker's threads executes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadRun {
+    /// The thread's number.
+    pub thread: u16,
+    /// What it executes.
+    pub run: RunId,
+    /// For how long it has been seen to, in milliseconds: it began a little earlier.
+    pub seen_for_ms: u32,
+}
+
 /// Values that a worker fetched from another: one, or several short fetches that followed each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transfer {
@@ -116,10 +127,10 @@ pub enum WorkerToScheduler {
         /// Which.
         runs: Vec<RunId>,
     },
-    /// These runs have been executing for a while: if the worker dies now, they may be why.
+    /// Some of these runs have been executing for a while: if the worker dies now, they may be why.
     Executing {
-        /// All that execute now.
-        runs: Vec<RunId>,
+        /// All that execute now; none if none of them has for a while.
+        runs: Vec<ThreadRun>,
     },
     /// The run left the thread pool (`secede`): its thread is free for another.
     Seceded {

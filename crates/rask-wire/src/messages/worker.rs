@@ -1,6 +1,8 @@
 //! Worker and scheduler.
 
-use rask_types::msg::{Metrics, SchedulerToWorker, Transfer, WorkerDescription, WorkerOp, WorkerToScheduler};
+use rask_types::msg::{
+    Metrics, SchedulerToWorker, ThreadRun, Transfer, WorkerDescription, WorkerOp, WorkerToScheduler,
+};
 
 use crate::codec::{wire_enum, wire_struct};
 
@@ -17,6 +19,7 @@ wire_struct!(WorkerDescription {
     local_directory,
     nanny_instance,
 });
+wire_struct!(ThreadRun { thread, run, seen_for_ms });
 wire_struct!(Transfer { value, from, values, nbytes, ended_ns_ago, duration_ns });
 wire_struct!(Metrics {
     cpu_percent,

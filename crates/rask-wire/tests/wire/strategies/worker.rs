@@ -1,6 +1,8 @@
 //! Worker and scheduler.
 
-use rask_types::msg::{Metrics, SchedulerToWorker as S, Transfer, WorkerDescription, WorkerToScheduler as W};
+use rask_types::msg::{
+    Metrics, SchedulerToWorker as S, ThreadRun, Transfer, WorkerDescription, WorkerToScheduler as W,
+};
 
 use super::*;
 
@@ -17,7 +19,7 @@ fn about_runs() -> impl Strategy<Value = W> {
             }
         ),
         1 => runs().prop_map(|runs| W::Retracted { runs }),
-        1 => runs().prop_map(|runs| W::Executing { runs }),
+        1 => vec(thread_run(), 0..5).prop_map(|runs| W::Executing { runs }),
         1 => run().prop_map(|run| W::Seceded { run }),
         1 => run().prop_map(|run| W::Rejoined { run }),
         1 => run().prop_map(|run| W::Reschedule { run }),
@@ -25,6 +27,14 @@ fn about_runs() -> impl Strategy<Value = W> {
         1 => (run(), any::<u64>(), any::<u32>())
             .prop_map(|(value, nbytes, id)| W::Stored { value, nbytes, type_id: TypeId(id) }),
     ]
+}
+
+fn thread_run() -> impl Strategy<Value = ThreadRun> {
+    (any::<u16>(), run(), any::<u32>()).prop_map(|(thread, run, seen_for_ms)| ThreadRun {
+        thread,
+        run,
+        seen_for_ms,
+    })
 }
 
 fn description() -> impl Strategy<Value = WorkerDescription> {
