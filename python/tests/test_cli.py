@@ -22,7 +22,7 @@ import pytest
 
 from rask.distributed import Client
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 PATIENCE_S = 20
 RASK = [sys.executable, "-m", "rask.cli"]

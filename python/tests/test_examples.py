@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CORPUS_IS_THERE = "the lesson's documents are installed by `make test`, from requirements/corpus.txt"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_the_lesson_as_a_program(tmp_path):
     """It checks its own results and says so with its exit code."""
     pytest.importorskip("orangecontrib", reason=CORPUS_IS_THERE)
@@ -25,7 +25,7 @@ def test_the_lesson_as_a_program(tmp_path):
     assert sorted(tmp_path.glob("*.svg"))
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_the_lesson_without_its_documents_says_what_to_do(tmp_path):
     command = [sys.executable, EXAMPLES / "lesson.py", "--quick", "--documents", tmp_path / "nowhere"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)

@@ -8,7 +8,7 @@ import pytest
 
 from .peer import IS_RASK, Client, LocalCluster, until
 
-TEST_SECONDS_MAX = 30
+TEST_SECONDS_MAX = 90
 
 
 def pytest_configure(config):

@@ -44,7 +44,7 @@ def start(path, body, **kwargs):
     )
 
 
-def run(path, body, timeout_s=25):
+def run(path, body, timeout_s=75):
     """Run the program to its end; return what it wrote to stdout and stderr. It must exit with 0."""
     process = start(path, body)
     try:

@@ -33,6 +33,7 @@ def compare(*arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.rask_only
+@pytest.mark.timeout(300)  # two dozen processes start
 @pytest.mark.parametrize("mode", [[], ["--in-process"]])
 def test_workloads(mode):
     lazy_and_eager = QUICK if not mode else QUICK[:4]

@@ -8,7 +8,7 @@ from .peer import CancelledError, compute, delayed, rask_only, until, wait
 from .tasks import add, fail_first, inc, link, notes, pid, same
 from .test_worker_death import kill, where_processing
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 def warm(client):
@@ -105,7 +105,7 @@ def test_a_worker_killed_amid_a_chain(fresh_client, gate, note_path):
     futures = fresh_client.compute(chain(100, {20: ("gate", (gate.path, note_path))}))
     until(lambda: notes(note_path))
     kill(fresh_client, where_processing(fresh_client, futures[20].key))
-    until(lambda: len(notes(note_path)) == 2, timeout_s=15)
+    until(lambda: len(notes(note_path)) == 2)
     gate.open()
     assert fresh_client.gather(futures) == list(range(1, 101))
 

@@ -205,7 +205,7 @@ def test_scale(fresh_client):
     assert len(client.nthreads()) == 3
     assert client.gather(client.map(inc, range(20))) == list(range(1, 21))
     cluster.scale(1)
-    until(lambda: len(client.nthreads()) == 1, timeout_s=15)
+    until(lambda: len(client.nthreads()) == 1)
     assert client.submit(inc, 100).result() == 101
     assert re.search(r"workers=1\b", repr(cluster))
 
@@ -216,7 +216,7 @@ def test_scaling_down_keeps_the_results(fresh_client):
     futures = client.map(inc, range(20), pure=False)
     wait(futures)
     client.cluster.scale(1)
-    until(lambda: len(client.nthreads()) == 1, timeout_s=15)
+    until(lambda: len(client.nthreads()) == 1)
     assert client.gather(futures) == list(range(1, 21))
 
 

@@ -45,7 +45,7 @@ def test_waiting_calls(tmp_path):
 
     def line():
         got = process.stdout.readline().strip()
-        return got or process.communicate(timeout=10)
+        return got or process.communicate(timeout=30)
 
     for name in ("result", "compute", "gather", "wait", "as_completed"):
         assert line() == name
@@ -99,4 +99,4 @@ def test_an_unhandled_interrupt_ends_the_program_and_its_workers(tmp_path):
     _, err = process.communicate(timeout=20)
     assert "KeyboardInterrupt" in err
     assert process.returncode != 0
-    until(lambda: not any(alive(p) for p in pids), timeout_s=10)
+    until(lambda: not any(alive(p) for p in pids))

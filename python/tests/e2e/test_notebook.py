@@ -184,7 +184,7 @@ def test_a_program_that_never_closes_its_client_ends(tmp_path):
     out, _ = run(tmp_path, "print(client.submit(abs, -1).result(), *client.run(os.getpid).values())")
     result, pid = out.split()
     assert result == "1"
-    until(lambda: not alive(int(pid)), timeout_s=10)
+    until(lambda: not alive(int(pid)))
 
 
 def test_a_killed_notebook_leaves_no_processes(tmp_path):
@@ -195,7 +195,7 @@ def test_a_killed_notebook_leaves_no_processes(tmp_path):
     assert pids and all(alive(p) for p in pids)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until(lambda: not any(alive(p) for p in pids), timeout_s=15, step_s=0.05)
+    until(lambda: not any(alive(p) for p in pids), step_s=0.05)
     process.communicate()
 
 

@@ -9,7 +9,7 @@ from .peer import rask_only
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
 
-pytestmark = [rask_only, pytest.mark.timeout(120)]
+pytestmark = [rask_only, pytest.mark.timeout(180)]
 
 FIRST = """
 import sys, time

@@ -62,7 +62,7 @@ def test_the_bar_fills_while_a_computation_runs(gate, scheduler):
 
 
 @rask_only
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("scheduler", [None, "processes"])
 def test_worker_processes_and_clients_are_shown_as_well(gate, client, scheduler):
     out = Watching(gate)

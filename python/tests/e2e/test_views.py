@@ -102,7 +102,7 @@ def test_scheduler_info_of_a_worker(client):
         workers = client.scheduler_info()["workers"].values()
         return all(w["metrics"].get("memory") for w in workers) and list(workers)
 
-    for worker in until(settled, timeout_s=10):
+    for worker in until(settled):
         assert worker["type"] == "Worker"
         assert worker["nthreads"] == 2
         assert worker["status"] == "running"
