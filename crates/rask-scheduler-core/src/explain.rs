@@ -2,6 +2,7 @@
 
 use rask_types::{ErrorKind, Key, TaskId};
 
+use crate::lane::LaneId;
 use crate::scheduler::Scheduler;
 use crate::task::TaskState;
 
@@ -13,10 +14,13 @@ const DEPTH_MAX: usize = 10_000;
 
 impl Scheduler {
     /// Says where a task stands and what it waits for.
-    pub fn explain(&self, key: &Key) -> String {
+    ///
+    /// # Errors
+    /// With a sentence as well, if there is no such task.
+    pub fn explain(&self, key: &Key) -> Result<String, String> {
         match self.find_meant(key) {
-            Some(id) => self.explain_task(id),
-            None => format!("{key} is not known here: it was never submitted, or is already forgotten"),
+            Some(id) => Ok(self.explain_task(id)),
+            None => Err(format!("{key} is not known here: it was never submitted, or is already forgotten")),
         }
     }
 
@@ -108,14 +112,23 @@ impl Scheduler {
         let class = &self.classes[self.tasks[id].class];
         if self.is_served(class.lane) {
             let ahead = self.lanes[class.lane.0 as usize].queue.entries();
-            return format!(
-                "{key} could run and waits for a free thread; about {ahead} tasks are queued with it"
-            );
+            let wishes = self.wishes_of(class.lane);
+            let place =
+                if wishes.is_empty() { String::new() } else { format!(" where it may run: {wishes}") };
+            let others =
+                if ahead > 1 { format!("; about {ahead} tasks are queued with it") } else { String::new() };
+            return format!("{key} could run and waits for a free thread{place}{others}");
         }
         if self.worker_count() == 0 {
             return format!("{key} could run, but there are no workers");
         }
-        let restriction = &self.lanes[class.lane.0 as usize].restriction;
+        let wishes = self.wishes_of(class.lane);
+        format!("{key} could run, but no worker that is here offers what it asks for: {wishes}")
+    }
+
+    /// What the tasks of a lane ask for, in words.
+    fn wishes_of(&self, lane: LaneId) -> String {
+        let restriction = &self.lanes[lane.0 as usize].restriction;
         let mut wishes = Vec::new();
         if !restriction.workers.is_empty() {
             wishes.push(format!("one of the workers {}", restriction.workers.join(", ")));
@@ -125,10 +138,7 @@ impl Scheduler {
                 restriction.resources.iter().map(|(name, amount)| format!("{name}={amount}")).collect();
             wishes.push(format!("the resources {}", amounts.join(", ")));
         }
-        format!(
-            "{key} could run, but no worker that is here offers what it asks for: {}",
-            wishes.join(" and ")
-        )
+        wishes.join(" and ")
     }
 
     /// How long a task has been executing, if its worker has said that it is.
