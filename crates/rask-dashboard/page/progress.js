@@ -2,7 +2,7 @@
 // Progress: a stacked bar for each task prefix, the busy ones on top; what is finished fades, and can be put away.
 
 import { onColours, prefixColour } from "./colours.js";
-import { h, keyed, panel, setAttribute, setStyle, setText } from "./dom.js";
+import { h, keyed, panel, shownKey, setAttribute, setStyle, setText } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -87,11 +87,12 @@ function visible(cleared) {
   return rows;
 }
 
-/** Those that still have something to do first; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
+/** Those that still have something to do first, then what raised; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
 function sortRows(rows) {
   const depths = depthsOf(rows);
   const depth = (/** @type {PrefixRow} */ row) => depths.get(row.prefix) ?? 0;
-  rows.sort((a, b) => Number(open(b) > 0) - Number(open(a) > 0) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
+  const rank = (/** @type {PrefixRow} */ row) => (open(row) ? 0 : row.erred ? 1 : 2);
+  rows.sort((a, b) => rank(a) - rank(b) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
 }
 
 /** How many prefixes lie upstream in a line; circles between prefixes are cut. @param {PrefixRow[]} rows */
@@ -120,7 +121,7 @@ function legend() {
 function makeRow(row) {
   const swatch = h("i", { class: "swatch" });
   const parts = PARTS.map(({ state }) => h("i", { class: "part", "data-state": state }));
-  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, row.prefix));
+  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, shownKey(row.prefix)));
   const amount = h("span", { class: "progress-amount tabular" });
   const [erred, others] = [h("span", { class: "bad" }), h("span")];
   const rest = h("span", { class: "progress-rest muted tabular" }, erred, others);
@@ -145,6 +146,6 @@ function updateRow(made, row) {
   setText(made.others, rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
   setAttribute(made.stack, "aria-label", countsOf(row));
   setAttribute(made.stack, "title", countsOf(row));
-  made.element.classList.toggle("finished", !open(row));
+  made.element.classList.toggle("finished", !open(row) && !row.erred);
 }
 
