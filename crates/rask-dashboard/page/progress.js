@@ -10,6 +10,8 @@ import { store } from "./store.js";
 const DRAW_MS = 250;
 /** Rows beyond this are too many to look at; the rest is said in a line. */
 const ROWS_MAX = 100;
+/** Of more prefixes the server tells those that changed last. */
+const TOLD_MAX = 500;
 
 /** @typedef {import("./types.js").PrefixRow} PrefixRow */
 
@@ -54,7 +56,8 @@ export function progressPanel() {
     empty.hidden = rows.length > 0;
     clear.hidden = !rows.some((row) => !open(row));
     more.hidden = rows.length <= ROWS_MAX;
-    setText(more, `and ${format.plural(rows.length - ROWS_MAX, "more prefix")}`.replace("prefixs", "prefixes"));
+    const others = format.count(rows.length - ROWS_MAX);
+    setText(more, store.prefixes.size < TOLD_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
     const total = rows.reduce((all, row) => all + row.total, 0);
     setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
     keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, updateRow);
