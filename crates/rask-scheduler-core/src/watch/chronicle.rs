@@ -131,7 +131,8 @@ mod tests {
         assert_eq!(counts, [3, 3]);
         let seen = chronicle.changes();
         chronicle.note(9.0, Kind::Error, "inc", "no");
-        let news: Vec<(u64, u64)> = chronicle.since(seen).iter().map(|news| (news.number, news.count)).collect();
+        let news: Vec<(u64, u64)> =
+            chronicle.since(seen).iter().map(|news| (news.number, news.count)).collect();
         assert_eq!(news, [(0, 4)]);
         for i in 0..2 * LEN_MAX {
             chronicle.note(0.0, Kind::Retry, &i.to_string(), "");

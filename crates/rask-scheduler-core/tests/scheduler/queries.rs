@@ -129,9 +129,9 @@ fn why_a_task_does_not_run() {
     let mut stage = scene();
     let cases = [
         ("a", "a has finished; its value is in memory"),
-        ("c", "c is assigned to worker tcp://h1:1"),
-        ("d", "d waits for c (processing); first of all, c is assigned to worker tcp://h1:1"),
-        ("e", "e failed on worker tcp://h0:1: boom"),
+        ("c", "c is assigned to worker w1 at tcp://h1:1"),
+        ("d", "d waits for c (processing); first of all, c is assigned to worker w1 at tcp://h1:1"),
+        ("e", "e failed on worker w0 at tcp://h0:1: boom"),
         ("f", "f could run, but no worker that is here offers what it asks for: one of the workers w9"),
         ("nobody", "nobody is not known here: it was never submitted, or is already forgotten"),
     ];
@@ -180,7 +180,7 @@ fn an_explanation_goes_to_the_bottom_of_it() {
     );
     stage.submit(0, Graph::at(10).named("bad", &[]).named("child", &[10]));
     stage.err(0, "t3#1", "boom");
-    let why = "child failed because bad, which it needs, failed on worker tcp://h0:1: boom";
+    let why = "child failed because bad, which it needs, failed on worker w0 at tcp://h0:1: boom";
     assert_eq!(stage.explain(0, &str_key("child")), why);
 }
 
@@ -188,7 +188,7 @@ fn an_explanation_goes_to_the_bottom_of_it() {
 fn a_key_is_explained_by_its_text() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("17", &[]));
-    let why = |text: &str| format!("{text} is assigned to worker tcp://h0:1");
+    let why = |text: &str| format!("{text} is assigned to worker w0 at tcp://h0:1");
     assert_eq!(stage.explain(0, &str_key("17")), why("17"));
     let tuple = Key::Tuple(vec![str_key("x"), Key::Int(0)]);
     stage.submit(0, Graph::at(2).keyed(&tuple, &[]));

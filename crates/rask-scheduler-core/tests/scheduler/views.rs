@@ -168,7 +168,7 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     assert_eq!(page["executing"][0]["for_s"], 2.0 + 0.001);
     assert_eq!(page["assigned"][0]["state"], "processing");
     let why = stage.explain(0, &key_of(0, 1));
-    assert_eq!(why, format!("{} has been executing on worker tcp://h0:1 for 2 s", key_of(0, 1)));
+    assert_eq!(why, format!("{} has been executing on worker w0 at tcp://h0:1 for 2 s", key_of(0, 1)));
     assert_eq!(page["log"][2]["text"], "<b>hello</b>");
     stage.cancel(0, &[1], true);
     let page = json_of(stage.scheduler.worker_page("w0"));
