@@ -13,6 +13,7 @@ comes of it, `corpus.py` has the documents, `lesson.ipynb` is the same lesson as
 """
 
 import argparse
+import contextlib
 import math
 import random
 import sys
@@ -519,8 +520,16 @@ def main(argv: list[str] | None = None) -> int:
             return 1
         summarize(lesson.tables)
         print(f"\nAll results are right. The pictures are in {pictures}")
-        print(f"The dashboard of this cluster: {client.dashboard_link}")
+        linger(client)
     return 0
+
+
+def linger(client: Client) -> None:
+    """Keeps the cluster while somebody looks at its dashboard, if somebody is there to end it."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        print(f"The dashboard of this cluster: {client.dashboard_link}")
+        with contextlib.suppress(EOFError, KeyboardInterrupt):
+            input("Enter ends it. ")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ pub const UNREACHABLE: i32 = 3;
 pub const NO_ACCESS: i32 = 4;
 /// The scheduler is of another version of rask.
 pub const OTHER_VERSION: i32 = 5;
+/// There is no such task.
+pub const NO_SUCH_TASK: i32 = 6;
 
 /// Why the command ends before its time.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -18,8 +18,8 @@ use crate::{quantity, say};
 /// Say why a task is not running, or what became of it.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 the sentence is printed, also if there is no such task; 1 the scheduler gave no answer; 2 cannot \
-                  run as told; 3 no scheduler answers; 4 wrong or missing secret; 5 the scheduler is of another version."
+    after_help = "Exit codes: 0 the sentence is printed; 1 the scheduler gave no answer; 2 cannot run as told; 3 no scheduler \
+                  answers; 4 wrong or missing secret; 5 the scheduler is of another version; 6 there is no such task."
 )]
 pub struct Options {
     /// The task's key as Python prints it, such as inc-3f2a or "('x', 0)"
@@ -49,13 +49,36 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let answer = client.query(query, Some(timeout), &mut || false).map_err(no_answer)?;
     // What is said is said; how the session ends is no matter.
     let _ = client.close(Duration::from_secs(1));
-    match Value::from_bytes(&answer) {
-        Ok(Value::Str(text)) => {
-            say(&text);
+    match sentence_of(&answer) {
+        Some((true, text)) => {
+            say(&on_one_line(&text));
             Ok(())
         }
-        _ => Err(Failure::new(exit::BROKEN, "the scheduler answered with something that is no sentence")),
+        Some((false, text)) => Err(Failure::new(exit::NO_SUCH_TASK, on_one_line(&text))),
+        None => Err(Failure::new(exit::BROKEN, "the scheduler answered with something that is no sentence")),
     }
+}
+
+/// Whether there is such a task, and what is said of it.
+fn sentence_of(answer: &[u8]) -> Option<(bool, String)> {
+    let Ok(Value::Tuple(parts)) = Value::from_bytes(answer) else { return None };
+    let [Value::Bool(is_known), Value::Str(text)] = parts.as_slice() else { return None };
+    Some((*is_known, text.clone()))
+}
+
+/// Keys and errors are users' texts: they neither break the line nor steer the terminal.
+fn on_one_line(text: &str) -> String {
+    let steers =
+        |char: char| char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut line = String::with_capacity(text.len());
+    for char in text.chars() {
+        if steers(char) {
+            line.extend(char.escape_default());
+        } else {
+            line.push(char);
+        }
+    }
+    line
 }
 
 fn connect(door: &Door, timeout: Duration) -> Result<Client, Failure> {
@@ -83,4 +106,15 @@ fn code_of(error: &ConnectError) -> i32 {
 
 fn no_answer(error: ClientError) -> Failure {
     Failure::new(exit::BROKEN, format!("the scheduler gave no answer: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line_and_steers_no_terminal() {
+        assert_eq!(on_one_line("('é', 1) waits"), "('é', 1) waits");
+        assert_eq!(on_one_line("a\nb\x1b[31m\u{7}\u{202e}"), r"a\nb\u{1b}[31m\u{7}\u{202e}");
+    }
 }

@@ -93,7 +93,10 @@ export const taskPath = (key) => `/tasks/${encodeURIComponent(key)}`;
 /** @param {string} name */
 export const workerPath = (name) => `/workers/${encodeURIComponent(name)}`;
 
+/** A key of which nothing would be seen is quoted. @param {string} key */
+export const shownKey = (key) => (key.trim() === "" ? `“${key}”` : key);
+
 /** A link to a task's page, cut by the browser where it is too long. @param {string} key */
-export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, key);
+export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, shownKey(key));
 /** @param {string|null} name */
 export const workerLink = (name) => (name === null ? "–" : h("a", { class: "name", href: workerPath(name) }, name));

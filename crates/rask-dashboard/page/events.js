@@ -1,7 +1,7 @@
 // @ts-check
 // The Events page: workers and clients that came and went, retries, errors, restarts; the newest on top.
 
-import { h, keyed, setText } from "./dom.js";
+import { h, keyed, setText, workerPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -64,13 +64,21 @@ export function eventsPage(root) {
   };
 }
 
+/** Where there is more about it, if anywhere. @param {import("./types.js").EventRow} event */
+function pathOf({ kind, subject }) {
+  if (kind.startsWith("worker-") && kind !== "worker-refused") return workerPath(subject);
+  if (kind === "error") return `/tasks?${new URLSearchParams({ search: subject, state: "erred" })}`;
+  return kind === "retry" ? `/tasks?${new URLSearchParams({ search: subject })}` : null;
+}
+
 /** @param {import("./types.js").EventRow} event */
 function makeEvent(event) {
   const ago = h("span", { class: "ago tabular" });
   const time = h("time", { class: "tabular muted" });
   const count = h("span", { class: "times tabular" });
   const text = h("span", { class: "text" });
-  const subject = event.subject ? h("bdi", { class: "subject" }, event.subject) : null;
+  const path = pathOf(event);
+  const subject = event.subject ? h("bdi", { class: "subject" }, path ? h("a", { href: path }, event.subject) : event.subject) : null;
   return { element: h("li", {}, ago, time, h("span", { class: "tag", "data-kind": event.kind }, event.kind), h("div", { class: "event-words text" }, subject, " ", text, count)), ago, time, count, text };
 }
 

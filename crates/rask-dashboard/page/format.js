@@ -21,6 +21,9 @@ export function short(value) {
   return `${digits(value / size)}${THIN}${unit}`;
 }
 
+/** 950, 1k, 12.3k: what stands still, in as few letters as say it. @param {number|null|undefined} value */
+export const brief = (value) => short(value).replace(/\.(\d*?)0+(?=\u202f)/, (_, kept) => (kept ? `.${kept}` : "")).replace(THIN, "");
+
 /** Three digits. @param {number} value */
 function digits(value) {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -15,6 +15,8 @@ import { surface } from "./surface.js";
 import { hideTip, showTip } from "./tooltip.js";
 
 const TABLE_ROWS = 200;
+/** Neighbours are pulled no further apart than that to fill the window. */
+const APART_PX = { x: 240, y: 60 };
 const groupPath = (/** @type {string} */ prefix) => `/graph?group=${encodeURIComponent(prefix)}`;
 
 /** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
@@ -30,7 +32,7 @@ class GraphPage {
     this.group = group;
     /** @type {import("./types.js").Graph|null} */
     this.graph = null;
-    this.spacing = 1;
+    this.spacing = { x: 1, y: 1 };
     this.view = new PictureView();
     this.hovered = -1;
     this.lay(root);
@@ -101,7 +103,8 @@ class GraphPage {
 
   fit() {
     if (!this.graph) return;
-    this.view.fit(this.graph, this.surface);
+    const widest = this.graph.of === "tasks" ? { x: APART_PX.x / this.spacing.x, y: APART_PX.y / this.spacing.y } : undefined;
+    this.view.fit(this.graph, this.surface, widest);
     this.drawer.now();
   }
 
@@ -120,7 +123,7 @@ class GraphPage {
   /** Legend and sum. @param {import("./types.js").Graph} graph */
   say(graph) {
     const groups = graph.of === "groups";
-    setText(this.sum, groups ? `${format.plural(graph.total, "task")} in ${format.plural(graph.shown, "group")}` : graph.shown < graph.total ? `${format.count(graph.shown)} of ${format.plural(graph.total, "task")}` : format.plural(graph.total, "task"));
+    setText(this.sum, groups ? `${format.plural(store.scheduler?.tasks ?? graph.total, "task")} in ${format.plural(graph.shown, "group")}` : graph.shown < graph.total ? `${format.count(graph.shown)} of ${format.plural(graph.total, "task")}` : format.plural(graph.total, "task"));
     /** @type {Map<string, number>} */
     const counts = new Map();
     if (!groups) for (const node of graph.nodes) counts.set(node.state ?? "", (counts.get(node.state ?? "") ?? 0) + 1);

@@ -15,27 +15,29 @@ import { FONT } from "./surface.js";
 /** A group's box, in units of the picture. */
 export const BOX = { width: 148, height: 52 };
 const BETWEEN_BOXES = { x: 56, y: 20 };
-const LABEL_FROM_PX = 46;
+/** A dot's name needs so much room beside and below it. */
+const LABEL_FROM_PX = { x: 46, y: 30 };
+const LABEL_MAX_PX = 200;
+/** Nodes of a row or a column are no further from its line, in units of the picture; a node has 24. */
+const SAME = 24;
+/** The spacing of what has no neighbour. */
+const ALONE = 160;
 
 /**
- * How far the nearest nodes are apart in the picture: what a dot, and a box, may take.
- * @param {Graph} graph
+ * How far neighbours in a row and in a column are apart: what a dot, its name and a box may take. Columns need not be in
+ * line with each other, so only nodes that would meet count.
+ * @param {Graph} graph @returns {{x: number, y: number}}
  */
-export function spacingOf(graph) {
-  const rows = new Map();
-  for (const { x, y } of graph.nodes) {
-    const row = rows.get(y);
-    if (row) row.push(x);
-    else rows.set(y, [x]);
-  }
-  let spacing = Infinity;
-  for (const row of rows.values()) {
-    row.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
-    for (let i = 1; i < row.length; i += 1) if (row[i] > row[i - 1]) spacing = Math.min(spacing, row[i] - row[i - 1]);
-  }
-  const heights = [...rows.keys()].sort((a, b) => a - b);
-  for (let i = 1; i < heights.length; i += 1) spacing = Math.min(spacing, heights[i] - heights[i - 1]);
-  return Number.isFinite(spacing) ? spacing : Math.max(60, graph.width / 4);
+export function spacingOf({ nodes }) {
+  const spacing = { x: Infinity, y: Infinity };
+  nodes.forEach((node, i) => {
+    for (let j = i + 1; j < nodes.length; j += 1) {
+      const [dx, dy] = [Math.abs(nodes[j].x - node.x), Math.abs(nodes[j].y - node.y)];
+      if (dy < SAME && dx >= SAME) spacing.x = Math.min(spacing.x, dx);
+      if (dx < SAME && dy >= SAME) spacing.y = Math.min(spacing.y, dy);
+    }
+  });
+  return { x: Math.min(spacing.x, ALONE), y: Math.min(spacing.y, ALONE) };
 }
 
 /** The least distance between two of the numbers, 0 if there are not two. @param {number[]} numbers */
@@ -59,10 +61,18 @@ export function makeRoom(graph) {
   graph.height = Math.max(BOX.height, ...graph.nodes.map((node) => node.y + BOX.height / 2));
 }
 
-/** The radius of a dot on the screen. @param {number} spacing @param {View} view */
-export const radiusOf = (spacing, view) => Math.max(1.6, Math.min(9, spacing * view.zoom * 0.3));
+/** @typedef {{x: number, y: number}} Spacing */
 
-/** @param {Surface} surface @param {View} view @param {Graph} graph @param {number} spacing @param {number} hovered number of a node, or -1 */
+/** The spacing on the screen. @param {Spacing} spacing @param {View} view */
+const onScreen = (spacing, view) => ({ x: spacing.x * view.zoom * view.widen.x, y: spacing.y * view.zoom * view.widen.y });
+
+/** The radius of a dot on the screen. @param {Spacing} spacing @param {View} view */
+export function radiusOf(spacing, view) {
+  const { x, y } = onScreen(spacing, view);
+  return Math.max(1.6, Math.min(9, Math.min(x, y) * 0.36));
+}
+
+/** @param {Surface} surface @param {View} view @param {Graph} graph @param {Spacing} spacing @param {number} hovered number of a node, or -1 */
 export function drawGraph(surface, view, graph, spacing, hovered) {
   const { context, width, height } = surface;
   context.clearRect(0, 0, width, height);
@@ -98,21 +108,23 @@ function drawEdges(context, view, graph, hovered, surface) {
   context.stroke();
 }
 
-/** @param {Surface} surface @param {View} view @param {Graph} graph @param {number} spacing @param {number} hovered */
+/** @param {Surface} surface @param {View} view @param {Graph} graph @param {Spacing} spacing @param {number} hovered */
 function drawTasks({ context, width, height }, view, graph, spacing, hovered) {
   const radius = radiusOf(spacing, view);
-  const labelled = spacing * view.zoom >= LABEL_FROM_PX;
+  const room = onScreen(spacing, view);
+  const labelled = room.x >= LABEL_FROM_PX.x && room.y >= LABEL_FROM_PX.y;
+  const label = Math.min(LABEL_MAX_PX, room.x - 8);
   context.font = `11px ${FONT}`;
   context.textAlign = "center";
   context.textBaseline = "top";
   graph.nodes.forEach((node, i) => {
     const [x, y] = [view.x(node.x), view.y(node.y)];
-    if (x < -80 || y < -30 || x > width + 80 || y > height + 30) return;
+    if (x < -100 || y < -30 || x > width + 100 || y > height + 30) return;
     const state = node.state ?? "waiting";
     dot(context, x, y, i === hovered ? radius + 2 : radius, state);
     if (labelled) {
       context.fillStyle = colour("muted");
-      context.fillText(fitted(context, format.oneLine(node.label ?? node.prefix, 40), spacing * view.zoom - 8), x, y + radius + 3);
+      context.fillText(fitted(context, format.oneLine(node.label ?? node.prefix, 40), label), x, y + radius + 3);
     }
   });
 }
@@ -130,14 +142,11 @@ function dot(context, x, y, radius, state) {
   } else context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fillStyle = stateColour(state);
   context.fill();
+  // An outline would take the colour from a small dot.
+  if (radius <= 3) return;
   context.lineWidth = 1.5;
-  if (state === "processing" && radius > 3) {
-    context.strokeStyle = colour("ink");
-    context.stroke();
-  } else {
-    context.strokeStyle = colour("panel");
-    context.stroke();
-  }
+  context.strokeStyle = colour(state === "processing" ? "ink" : "panel");
+  context.stroke();
 }
 
 /** @param {CanvasRenderingContext2D} context @param {View} view @param {import("./types.js").GraphNode} node @param {boolean} hovered */
@@ -176,7 +185,7 @@ function drawGroup(context, view, node, hovered) {
   }
   context.font = `11px ${FONT}`;
   context.fillStyle = colour("muted");
-  const words = row ? `${format.short(row.memory + row.released)} / ${format.short(row.total)}${row.erred ? `, ${format.short(row.erred)} erred` : row.processing ? `, ${format.short(row.processing)} now` : ""}` : "";
+  const words = row ? `${format.brief(row.memory + row.released)} / ${format.brief(row.total)}${row.erred ? `, ${format.brief(row.erred)} erred` : row.processing ? `, ${format.brief(row.processing)} now` : ""}` : "";
   context.fillText(fitted(context, words, whole), x + 9, y + 42);
   context.restore();
 }

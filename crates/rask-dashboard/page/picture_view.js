@@ -11,17 +11,26 @@ export class PictureView {
     /** Nobody has moved it: so it is fitted again when the picture grows. */
     this.untouched = true;
     this.zoomMin = 0.01;
+    /** The picture is pulled apart by these, beside the zoom. */
+    this.widen = { x: 1, y: 1 };
   }
 
-  /** @param {{width: number, height: number}} picture @param {{width: number, height: number}} box */
-  fit(picture, box) {
+  /**
+   * Shows all of it. One that is tall and narrow, or flat, is pulled apart so that it fills the window as far as `widest`.
+   * @param {{width: number, height: number}} picture @param {{width: number, height: number}} box
+   * @param {{x: number, y: number}} [widest] pixels for a unit of the picture, at most
+   */
+  fit(picture, box, widest = { x: 0, y: 0 }) {
     const margin = 28;
-    const zoom = Math.min((box.width - 2 * margin) / Math.max(1, picture.width), (box.height - 2 * margin) / Math.max(1, picture.height));
+    const fits = { x: (box.width - 2 * margin) / Math.max(1, picture.width), y: (box.height - 2 * margin) / Math.max(1, picture.height) };
+    const zoom = Math.min(fits.x, fits.y);
     this.zoomMin = Math.min(0.2, zoom / 2);
     // A picture of three nodes is not blown up to fill the window.
     this.zoom = Math.max(this.zoomMin, Math.min(1.4, zoom));
-    this.left = (box.width - picture.width * this.zoom) / 2;
-    this.top = (box.height - picture.height * this.zoom) / 2;
+    const widen = (/** @type {"x"|"y"} */ way) => Math.max(1, Math.min(fits[way], widest[way]) / this.zoom);
+    this.widen = { x: widen("x"), y: widen("y") };
+    this.left = (box.width - picture.width * this.zoom * this.widen.x) / 2;
+    this.top = (box.height - picture.height * this.zoom * this.widen.y) / 2;
     this.untouched = true;
   }
 
@@ -43,12 +52,12 @@ export class PictureView {
 
   /** @param {number} x in the picture */
   x(x) {
-    return this.left + x * this.zoom;
+    return this.left + x * this.zoom * this.widen.x;
   }
 
   /** @param {number} y in the picture */
   y(y) {
-    return this.top + y * this.zoom;
+    return this.top + y * this.zoom * this.widen.y;
   }
 }
 

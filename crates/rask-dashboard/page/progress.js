@@ -2,7 +2,7 @@
 // Progress: a stacked bar for each task prefix, the busy ones on top; what is finished fades, and can be put away.
 
 import { onColours, prefixColour } from "./colours.js";
-import { h, keyed, panel, setAttribute, setStyle, setText } from "./dom.js";
+import { h, keyed, panel, shownKey, setAttribute, setStyle, setText } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -10,6 +10,8 @@ import { store } from "./store.js";
 const DRAW_MS = 250;
 /** Rows beyond this are too many to look at; the rest is said in a line. */
 const ROWS_MAX = 100;
+/** Of more prefixes the server tells those that changed last. */
+const TOLD_MAX = 500;
 
 /** @typedef {import("./types.js").PrefixRow} PrefixRow */
 
@@ -54,7 +56,8 @@ export function progressPanel() {
     empty.hidden = rows.length > 0;
     clear.hidden = !rows.some((row) => !open(row));
     more.hidden = rows.length <= ROWS_MAX;
-    setText(more, `and ${format.plural(rows.length - ROWS_MAX, "more prefix")}`.replace("prefixs", "prefixes"));
+    const others = format.count(rows.length - ROWS_MAX);
+    setText(more, store.prefixes.size < TOLD_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
     const total = rows.reduce((all, row) => all + row.total, 0);
     setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
     keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, updateRow);
@@ -87,11 +90,12 @@ function visible(cleared) {
   return rows;
 }
 
-/** Those that still have something to do first; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
+/** Those that still have something to do first, then what raised; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
 function sortRows(rows) {
   const depths = depthsOf(rows);
   const depth = (/** @type {PrefixRow} */ row) => depths.get(row.prefix) ?? 0;
-  rows.sort((a, b) => Number(open(b) > 0) - Number(open(a) > 0) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
+  const rank = (/** @type {PrefixRow} */ row) => (open(row) ? 0 : row.erred ? 1 : 2);
+  rows.sort((a, b) => rank(a) - rank(b) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
 }
 
 /** How many prefixes lie upstream in a line; circles between prefixes are cut. @param {PrefixRow[]} rows */
@@ -120,7 +124,7 @@ function legend() {
 function makeRow(row) {
   const swatch = h("i", { class: "swatch" });
   const parts = PARTS.map(({ state }) => h("i", { class: "part", "data-state": state }));
-  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, row.prefix));
+  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, shownKey(row.prefix)));
   const amount = h("span", { class: "progress-amount tabular" });
   const [erred, others] = [h("span", { class: "bad" }), h("span")];
   const rest = h("span", { class: "progress-rest muted tabular" }, erred, others);
@@ -145,6 +149,6 @@ function updateRow(made, row) {
   setText(made.others, rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
   setAttribute(made.stack, "aria-label", countsOf(row));
   setAttribute(made.stack, "title", countsOf(row));
-  made.element.classList.toggle("finished", !open(row));
+  made.element.classList.toggle("finished", !open(row) && !row.erred);
 }
 

@@ -29,7 +29,7 @@ export function taskPage(root, key) {
       setText(badge, answer.state);
       badge.dataset.state = answer.state;
       // Made anew only when something has changed, so that what is selected or focused stays.
-      const text = JSON.stringify(answer);
+      const text = JSON.stringify([answer, answer.error && nameOf(answer.error.worker)]);
       if (text === shown) return;
       shown = text;
       const focused = focusedLink(content);

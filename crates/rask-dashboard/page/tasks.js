@@ -25,7 +25,9 @@ function searchForm(changed) {
   if (state.selectedIndex < 0) state.value = "";
   const query = () => {
     const said = new URLSearchParams();
-    if (search.value) said.set("search", search.value);
+    // What is pasted often has blanks around it.
+    const part = search.value.trim();
+    if (part) said.set("search", part);
     if (state.value) said.set("state", state.value);
     return said;
   };

@@ -45,7 +45,7 @@ export function workerPage(root, name) {
       }
       setText(status, worker ? worker.status.replace("_", " ") : "gone");
       status.dataset.kind = worker?.status === "running" ? "good" : "warn";
-      executing.show(answer.executing);
+      executing.show(answer.executing, answer.given_up);
       assigned.show(answer.assigned, worker?.processing ?? 0);
       log.show(answer.log);
     },
@@ -112,7 +112,8 @@ function executingPanel() {
   const { element, body } = panel("Executing now", "executing");
   const list = h("ul", { class: "plain-list" });
   const none = h("p", { class: "muted" }, "Nothing has been executing for more than a quarter of a second.");
-  body.append(list, none);
+  const givenUp = h("p", { class: "muted given-up" });
+  body.append(list, none, givenUp);
   /** @type {Map<string, any>} */
   const made = new Map();
   const make = (/** @type {any} */ item) => {
@@ -122,9 +123,11 @@ function executingPanel() {
   };
   return {
     element,
-    /** @param {any[]} items */
-    show(items) {
-      none.hidden = items.length > 0;
+    /** @param {any[]} items @param {number} ends what executes although it was cancelled or released */
+    show(items, ends) {
+      none.hidden = items.length + ends > 0;
+      givenUp.hidden = ends === 0;
+      setText(givenUp, `${format.plural(ends, "thread")} still at work on what was cancelled or released: an execution that has begun is not stopped.`);
       keyed(list, made, items, (item) => item.key, make, (row, item) => setText(row.time, format.duration(item.for_s)));
     },
   };
@@ -147,7 +150,8 @@ function assignedPanel() {
     /** @param {any[]} items @param {number} total */
     show(items, total) {
       none.hidden = items.length > 0;
-      setText(heading, items.length < total ? `Assigned, the first ${items.length} of ${format.count(total)}` : "Assigned");
+      setText(none, total ? "Only what was cancelled or released." : "It has nothing to do.");
+      setText(heading, items.length && items.length < total ? `Assigned, the first ${items.length} of ${format.count(total)}` : "Assigned");
       keyed(list, made, items, (item) => item.key, make, (row, item) => {
         row.dot.dataset.state = item.state;
         setText(row.state, item.state);

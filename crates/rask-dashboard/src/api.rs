@@ -133,7 +133,7 @@ pub(crate) async fn tasks(
 pub(crate) async fn task(State(site): State<Arc<Site>>, Path(text): Path<String>) -> Answer<impl Serialize> {
     let key = Key::Str(text);
     let look = move |look: rask_scheduler::Look<'_>| {
-        look.core.task_page(&key).ok_or_else(|| look.core.explain(&key))
+        look.core.task_page(&key).ok_or_else(|| look.core.explain(&key).unwrap_or_else(|unknown| unknown))
     };
     let page = ask(&site.views, look).await?;
     page.map(Json).map_err(|why| Failure::new(StatusCode::NOT_FOUND, why))

@@ -1,7 +1,8 @@
 //! Why is this task not running? One sentence, from state alone.
 
-use rask_types::{ErrorKind, Key, TaskId};
+use rask_types::{ErrorKind, Key, TaskId, WorkerId};
 
+use crate::lane::LaneId;
 use crate::scheduler::Scheduler;
 use crate::task::TaskState;
 
@@ -13,10 +14,13 @@ const DEPTH_MAX: usize = 10_000;
 
 impl Scheduler {
     /// Says where a task stands and what it waits for.
-    pub fn explain(&self, key: &Key) -> String {
+    ///
+    /// # Errors
+    /// With a sentence as well, if there is no such task.
+    pub fn explain(&self, key: &Key) -> Result<String, String> {
         match self.find_meant(key) {
-            Some(id) => self.explain_task(id),
-            None => format!("{key} is not known here: it was never submitted, or is already forgotten"),
+            Some(id) => Ok(self.explain_task(id)),
+            None => Err(format!("{key} is not known here: it was never submitted, or is already forgotten")),
         }
     }
 
@@ -35,12 +39,12 @@ impl Scheduler {
             TaskState::Free => format!("{key} is forgotten"),
             TaskState::Released => format!("{key} is released: nobody needs its value now"),
             TaskState::Arriving { worker } => {
-                format!("{key} is being scattered to worker {}", self.address_of(worker.0))
+                format!("{key} is being scattered to worker {}", self.place_of(worker))
             }
             TaskState::Waiting { on } => self.explain_waiting(id, on as usize),
             TaskState::Queued => self.explain_queued(id, &key),
             TaskState::Processing { worker, seceded, .. } => {
-                let place = self.address_of(worker.0);
+                let place = self.place_of(worker);
                 match self.executing_for_s(id) {
                     Some(seconds) => format!("{key} has been executing on worker {place} for {seconds:.0} s"),
                     None if seceded => format!("{key} is long-running on worker {place}"),
@@ -48,7 +52,7 @@ impl Scheduler {
                 }
             }
             TaskState::Following { worker, on, .. } => {
-                let place = self.address_of(worker.0);
+                let place = self.place_of(worker);
                 let missing = self.name_missing(id, usize::from(on));
                 format!("{key} is assigned to worker {place} and waits there for {missing}")
             }
@@ -58,7 +62,7 @@ impl Scheduler {
                 let place = match (error.worker.as_str(), &error.kind) {
                     // The text says which workers it killed.
                     ("", _) | (_, ErrorKind::KilledWorker { .. }) => String::new(),
-                    (worker, _) => format!(" on worker {worker}"),
+                    (address, _) => format!(" on worker {}", self.place_at(address)),
                 };
                 if error.key.is_empty() || error.key == key.to_string() {
                     format!("{key} failed{place}: {}", error.text)
@@ -108,14 +112,23 @@ impl Scheduler {
         let class = &self.classes[self.tasks[id].class];
         if self.is_served(class.lane) {
             let ahead = self.lanes[class.lane.0 as usize].queue.entries();
-            return format!(
-                "{key} could run and waits for a free thread; about {ahead} tasks are queued with it"
-            );
+            let wishes = self.wishes_of(class.lane);
+            let place =
+                if wishes.is_empty() { String::new() } else { format!(" where it may run: {wishes}") };
+            let others =
+                if ahead > 1 { format!("; about {ahead} tasks are queued with it") } else { String::new() };
+            return format!("{key} could run and waits for a free thread{place}{others}");
         }
         if self.worker_count() == 0 {
             return format!("{key} could run, but there are no workers");
         }
-        let restriction = &self.lanes[class.lane.0 as usize].restriction;
+        let wishes = self.wishes_of(class.lane);
+        format!("{key} could run, but no worker that is here offers what it asks for: {wishes}")
+    }
+
+    /// What the tasks of a lane ask for, in words.
+    fn wishes_of(&self, lane: LaneId) -> String {
+        let restriction = &self.lanes[lane.0 as usize].restriction;
         let mut wishes = Vec::new();
         if !restriction.workers.is_empty() {
             wishes.push(format!("one of the workers {}", restriction.workers.join(", ")));
@@ -125,10 +138,7 @@ impl Scheduler {
                 restriction.resources.iter().map(|(name, amount)| format!("{name}={amount}")).collect();
             wishes.push(format!("the resources {}", amounts.join(", ")));
         }
-        format!(
-            "{key} could run, but no worker that is here offers what it asks for: {}",
-            wishes.join(" and ")
-        )
+        wishes.join(" and ")
     }
 
     /// How long a task has been executing, if its worker has said that it is.
@@ -139,7 +149,21 @@ impl Scheduler {
         Some(self.now.ns_since(since) as f64 / 1e9)
     }
 
-    fn address_of(&self, worker: u32) -> &str {
-        self.workers.get(worker).map_or("(gone)", |entry| entry.description.address.as_str())
+    /// A worker's name and address: people know it by the one, programs by the other.
+    fn place_of(&self, worker: WorkerId) -> String {
+        let said = self.workers.get(worker.0).map(|entry| &entry.description);
+        said.map_or_else(|| "(gone)".to_owned(), |said| place(&said.name, &said.address))
     }
+
+    /// The same of the worker that has, or last had, this address.
+    fn place_at(&self, address: &str) -> String {
+        let here = self.workers.iter().map(|(_, entry)| &entry.description);
+        let name = here.filter(|said| said.address == address).map(|said| said.name.as_str()).next();
+        let name = name.or_else(|| Some(self.watch.departed.find(address)?.facts.name.as_str()));
+        place(name.unwrap_or(address), address)
+    }
+}
+
+fn place(name: &str, address: &str) -> String {
+    if name == address { address.to_owned() } else { format!("{name} at {address}") }
 }

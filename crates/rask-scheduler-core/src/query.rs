@@ -48,7 +48,12 @@ impl Scheduler {
             Query::Identity => self.identity(),
             Query::TaskCounts => self.task_counts(),
             Query::Story(keys) => self.stories(keys)?,
-            Query::Explain(key) => Value::str(self.explain(&parse(key)?)),
+            Query::Explain(key) => {
+                let told = self.explain(&parse(key)?);
+                let is_known = told.is_ok();
+                let sentence = told.unwrap_or_else(|unknown| unknown);
+                Value::Tuple(vec![Value::Bool(is_known), Value::Str(sentence)])
+            }
         })
     }
 

@@ -107,7 +107,7 @@ def test_looking_for_tasks(visitor):
     page = visitor.open("/tasks")
     keys = page.locator("tbody a.key")
     expect(keys.first).to_be_visible()
-    page.get_by_role("searchbox").fill("clean-")
+    page.get_by_role("searchbox").fill(" clean- ")
     expect(keys).to_have_count(6)
     expect(page).to_have_url(re.compile(r"\?search=clean-$"))
     page.get_by_role("searchbox").fill("")
@@ -197,6 +197,28 @@ def test_the_graph(visitor):
     page.wait_for_url(re.compile("/tasks/.+"))
 
 
+def test_a_fan_is_drawn_as_large_as_it_fits(visitor):
+    """Nodes that are level but for a rounding do not make all dots too small to be seen."""
+    page = visitor.open("/graph")
+    fan = [{"x": 12, "y": 831}, {"x": 276, "y": 830.9999999999995}]
+    fan += [{"x": 144, "y": 12 + 42 * i} for i in range(40)]
+    drawn = page.evaluate(
+        """async (nodes) => {
+            const { spacingOf, radiusOf } = await import("/assets/graph_draw.js");
+            const { PictureView } = await import("/assets/picture_view.js");
+            const [spacing, view] = [spacingOf({ nodes }), new PictureView()];
+            const box = { width: 1200, height: 660 };
+            view.fit({ width: 288, height: 1662 }, box, { x: 240 / spacing.x, y: 60 / spacing.y });
+            const [left, right, bottom] = [view.x(12), view.x(276), view.y(1650)];
+            return { radius: radiusOf(spacing, view), left, right, bottom };
+        }""",
+        fan,
+    )
+    assert drawn["radius"] > 4
+    assert 0 < drawn["left"] < 500 < 700 < drawn["right"] < 1200, "a tall picture is pulled apart"
+    assert drawn["bottom"] < 660
+
+
 def hover_over_a_node(page):
     canvas = page.locator(".graph-box canvas")
     box = canvas.bounding_box()
@@ -231,6 +253,10 @@ def test_events(visitor):
     expect(events.filter(has=page.locator("[data-kind=error]")).first).to_contain_text("ValueError")
     page.locator(".chips button", has_text="error").click()
     expect(joined).to_have_count(0)
+    page.get_by_role("link", name="failing").first.click()
+    expect(page).to_have_url(re.compile(r"\?search=failing&state=erred$"))
+    page.go_back()
+    page.locator(".chips button", has_text="error").click()
     page.locator(".chips button", has_text="error").click()
     expect(joined.first).to_be_visible()
 

@@ -172,6 +172,9 @@ def test_progress_counts_and_clears(page):
     waiting = page.locator(".progress-row", has=page.locator(".progress-name", has_text="after"))
     expect(waiting).to_contain_text("1 waiting")
     expect(page.locator(".progress-row", has_text="nowhere")).to_contain_text("no-worker")
+    names = page.locator(".progress-name").all_inner_texts()
+    # What is busy, what raised, the rest.
+    assert names.index("nowhere") < names.index("failing") < names.index("load")
     page.get_by_role("button", name="Clear finished").click()
     expect(row).to_have_count(0)
     expect(waiting).to_have_count(1)

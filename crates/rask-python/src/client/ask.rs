@@ -59,7 +59,9 @@ impl Session {
         let query = query_of(name, argument)?;
         let client = &self.engine.client;
         let answer = blocking(py, |interrupt| client.query(query, None, interrupt), failure::of_call)?;
-        decode_head(py, &answer)
+        let answer = decode_head(py, &answer)?;
+        // Whether the task is known stands before the sentence.
+        if name == "explain" { answer.get_item(1) } else { Ok(answer) }
     }
 
     /// Calls a function on workers (None: all); a list of `(address, value or Failure)`, or None without waiting.

@@ -11,10 +11,9 @@ use crate::worker::WorkerEntry;
 
 /// Prefixes in one pulse. Of more, those that changed last are given, the others when they change.
 const PREFIXES_MAX: usize = 500;
-/// Bars, transfers and events in one pulse: what is older is left out.
+/// Bars and transfers in one pulse: what is older is left out.
 const BARS_MAX: u64 = 4_000;
 const MOVES_MAX: u64 = 2_000;
-const EVENTS_MAX: usize = 500;
 
 /// What somebody has seen so far. The default has seen nothing: the first pulse is whole.
 #[derive(Clone, Debug, Default)]
@@ -190,8 +189,6 @@ impl Scheduler {
     }
 
     fn events_since(&self, changes: u64) -> Vec<EventRow> {
-        let mut events: Vec<EventRow> = self.watch.chronicle.since(changes).map(EventRow::from).collect();
-        events.drain(..events.len().saturating_sub(EVENTS_MAX));
-        events
+        self.watch.chronicle.since(changes).into_iter().map(EventRow::from).collect()
     }
 }

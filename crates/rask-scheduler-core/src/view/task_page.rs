@@ -131,7 +131,11 @@ impl Scheduler {
     }
 
     fn worker_name(&self, worker: rask_types::WorkerId) -> Option<String> {
-        Some(self.workers.get(worker.0)?.description.name.clone())
+        let name = match self.workers.get(worker.0) {
+            Some(entry) => &entry.description.name,
+            None => self.watch.departed.name_of(worker)?,
+        };
+        Some(name.to_owned())
     }
 
     /// The workers that have a task's value, or made it, or execute it.

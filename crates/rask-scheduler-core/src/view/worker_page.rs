@@ -23,6 +23,7 @@ pub struct WorkerPage {
     pub worker: Option<WorkerRow>,
     pub gone: Option<Gone>,
     pub executing: Vec<Executing>,
+    pub given_up: usize,
     pub assigned: Vec<Assigned>,
     pub log: Vec<LogRow>,
 }
@@ -81,10 +82,12 @@ impl Scheduler {
     pub fn worker_page(&self, word: &str) -> Option<WorkerPage> {
         let called = |entry: &&WorkerEntry| entry.facts.as_ref().is_some_and(|facts| facts.is_called(word));
         if let Some(entry) = self.workers.iter().map(|(_, entry)| entry).find(called) {
+            let executing = self.executing_on(entry);
             return Some(WorkerPage {
                 worker: self.worker_row(entry),
                 gone: None,
-                executing: self.executing_on(entry),
+                given_up: entry.executing.len() - executing.len(),
+                executing,
                 assigned: self.assigned_to(entry),
                 log: rows(&entry.log),
             });
@@ -92,7 +95,8 @@ impl Scheduler {
         let departed = self.watch.departed.find(word)?;
         let gone = Gone { facts: departed.facts.clone(), at: departed.at_s, reason: departed.reason.clone() };
         let log = rows(&departed.log);
-        Some(WorkerPage { worker: None, gone: Some(gone), executing: Vec::new(), assigned: Vec::new(), log })
+        let (executing, assigned) = (Vec::new(), Vec::new());
+        Some(WorkerPage { worker: None, gone: Some(gone), executing, given_up: 0, assigned, log })
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {

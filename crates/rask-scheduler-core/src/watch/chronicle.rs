@@ -3,8 +3,8 @@
 use super::log::head;
 use super::ring::Ring;
 
-/// Entries kept.
-const LEN_MAX: usize = 1_000;
+/// Entries kept of each half.
+const LEN_MAX: usize = 500;
 /// How many of the last entries an equal one may join, in a flood of few kinds.
 const NEIGHBOURS: usize = 8;
 /// Longer texts are cut: they are in the task's page in full.
@@ -61,13 +61,15 @@ pub(crate) struct Happening {
 /// The last of them.
 #[derive(Debug)]
 pub(crate) struct Chronicle {
-    entries: Ring<Happening>,
+    /// Of workers, clients and the cluster: a flood of errors must not wash away that a worker was lost.
+    of_cluster: Ring<Happening>,
+    of_tasks: Ring<Happening>,
     changes: u64,
 }
 
 impl Default for Chronicle {
     fn default() -> Chronicle {
-        Chronicle { entries: Ring::new(LEN_MAX), changes: 0 }
+        Chronicle { of_cluster: Ring::new(LEN_MAX), of_tasks: Ring::new(LEN_MAX), changes: 0 }
     }
 }
 
@@ -78,14 +80,19 @@ impl Chronicle {
         let text = head(text, TEXT_BYTES_MAX);
         let is_same =
             |known: &&mut Happening| known.kind == kind && known.subject == subject && known.text == text;
-        if let Some(known) = self.entries.iter_mut().rev().take(NEIGHBOURS).find(is_same) {
+        let number = self.of_cluster.count() + self.of_tasks.count();
+        let entries = match kind {
+            Kind::Retry | Kind::Error | Kind::Recomputed => &mut self.of_tasks,
+            _ => &mut self.of_cluster,
+        };
+        if let Some(known) = entries.iter_mut().rev().take(NEIGHBOURS).find(is_same) {
             known.count += 1;
             known.at_s = at_s;
             known.changed = self.changes;
             return;
         }
-        self.entries.push(Happening {
-            number: self.entries.count(),
+        entries.push(Happening {
+            number,
             at_s,
             kind,
             subject: subject.to_owned(),
@@ -101,8 +108,11 @@ impl Chronicle {
     }
 
     /// Those that are new or were counted up after so many changes, oldest first.
-    pub(crate) fn since(&self, changes: u64) -> impl Iterator<Item = &Happening> {
-        self.entries.iter().filter(move |happening| happening.changed > changes)
+    pub(crate) fn since(&self, changes: u64) -> Vec<&Happening> {
+        let all = self.of_cluster.iter().chain(self.of_tasks.iter());
+        let mut news: Vec<&Happening> = all.filter(|happening| happening.changed > changes).collect();
+        news.sort_by_key(|happening| happening.number);
+        news
     }
 }
 
@@ -117,15 +127,32 @@ mod tests {
             chronicle.note(f64::from(i), Kind::Error, "inc", "no");
             chronicle.note(f64::from(i), Kind::Error, "inc", "never");
         }
-        let counts: Vec<u64> = chronicle.since(0).map(|happening| happening.count).collect();
+        let counts: Vec<u64> = chronicle.since(0).iter().map(|happening| happening.count).collect();
         assert_eq!(counts, [3, 3]);
         let seen = chronicle.changes();
         chronicle.note(9.0, Kind::Error, "inc", "no");
-        let news: Vec<(u64, u64)> = chronicle.since(seen).map(|news| (news.number, news.count)).collect();
+        let news: Vec<(u64, u64)> =
+            chronicle.since(seen).iter().map(|news| (news.number, news.count)).collect();
         assert_eq!(news, [(0, 4)]);
         for i in 0..2 * LEN_MAX {
             chronicle.note(0.0, Kind::Retry, &i.to_string(), "");
         }
-        assert_eq!(chronicle.since(0).count(), LEN_MAX);
+        assert_eq!(chronicle.since(0).len(), LEN_MAX);
+    }
+
+    #[test]
+    fn a_flood_of_errors_does_not_wash_away_what_workers_did() {
+        let mut chronicle = Chronicle::default();
+        chronicle.note(0.0, Kind::Error, "inc", "the first");
+        chronicle.note(1.0, Kind::WorkerLost, "w0", "killed");
+        for i in 0..2 * LEN_MAX {
+            chronicle.note(2.0, Kind::Error, "inc", &format!("no {i}"));
+        }
+        chronicle.note(3.0, Kind::WorkerJoined, "w0", "");
+        let kept = chronicle.since(0);
+        assert_eq!(kept.len(), LEN_MAX + 2);
+        let ends = [kept[0], kept[LEN_MAX + 1]].map(|happening| (happening.kind, happening.number));
+        let last = 2 + 2 * LEN_MAX as u64;
+        assert_eq!(ends, [(Kind::WorkerLost, 1), (Kind::WorkerJoined, last)], "oldest first");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rask_types::WorkerId;
+
 use super::WorkerLog;
 use super::ring::Ring;
 use crate::view::WorkerFacts;
@@ -32,6 +34,12 @@ impl Default for DepartedWorkers {
 impl DepartedWorkers {
     pub(crate) fn push(&mut self, departed: Departed) {
         self.0.push(departed);
+    }
+
+    /// What the worker with this number was called.
+    pub(crate) fn name_of(&self, worker: WorkerId) -> Option<&str> {
+        let departed = self.0.iter().rev().find(|departed| departed.facts.id == worker.0)?;
+        Some(&departed.facts.name)
     }
 
     /// The last that was called so (by name, address or number).

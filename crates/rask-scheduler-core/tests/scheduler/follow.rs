@@ -304,7 +304,8 @@ fn a_follower_is_explained_and_told_of() {
     let mut stage = knowing(1, 1);
     stage.submit(0, chain(2, 2));
     let text = stage.explain(0, &key_of(0, 3));
-    let rest = format!("is assigned to worker tcp://h0:1 and waits there for {} (processing)", key_of(0, 2));
+    let rest =
+        format!("is assigned to worker w0 at tcp://h0:1 and waits there for {} (processing)", key_of(0, 2));
     assert!(text.ends_with(&rest), "{text}");
 }
 

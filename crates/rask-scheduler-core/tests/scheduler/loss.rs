@@ -391,6 +391,9 @@ fn a_client_learns_who_is_to_blame_by_key() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("x", &[]).calls(1));
     stage.err(0, "t0#1", "boom");
-    assert_eq!(stage.explain(0, &str_key("x")), "x failed on worker tcp://h0:1: boom");
-    assert_eq!(stage.explain(0, &key_of(0, 2)), format!("{} is assigned to worker tcp://h0:1", key_of(0, 2)));
+    assert_eq!(stage.explain(0, &str_key("x")), "x failed on worker w0 at tcp://h0:1: boom");
+    assert_eq!(
+        stage.explain(0, &key_of(0, 2)),
+        format!("{} is assigned to worker w0 at tcp://h0:1", key_of(0, 2))
+    );
 }

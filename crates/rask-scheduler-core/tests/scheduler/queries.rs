@@ -129,14 +129,17 @@ fn why_a_task_does_not_run() {
     let mut stage = scene();
     let cases = [
         ("a", "a has finished; its value is in memory"),
-        ("c", "c is assigned to worker tcp://h1:1"),
-        ("d", "d waits for c (processing); first of all, c is assigned to worker tcp://h1:1"),
-        ("e", "e failed on worker tcp://h0:1: boom"),
+        ("c", "c is assigned to worker w1 at tcp://h1:1"),
+        ("d", "d waits for c (processing); first of all, c is assigned to worker w1 at tcp://h1:1"),
+        ("e", "e failed on worker w0 at tcp://h0:1: boom"),
         ("f", "f could run, but no worker that is here offers what it asks for: one of the workers w9"),
         ("nobody", "nobody is not known here: it was never submitted, or is already forgotten"),
     ];
     for (name, why) in cases {
         assert_eq!(stage.explain(0, &str_key(name)), why);
+        let answer = stage.query(0, Query::Explain(str_key(name).to_canonical().into()));
+        let is_known = Value::Bool(name != "nobody");
+        assert!(matches!(&answer, Ok(Value::Tuple(parts)) if parts[0] == is_known), "{answer:?}");
     }
     stage.submit(0, Graph::at(10).calls(9));
     let wait = "could run and waits for a free thread; about 8 tasks are queued with it";
@@ -147,6 +150,21 @@ fn why_a_task_does_not_run() {
         why.starts_with("many waits for f-") && why.contains("(queued) and 2 more; first of all, f-"),
         "{why}"
     );
+}
+
+#[test]
+fn what_waits_for_a_place_of_its_own_says_which() {
+    let mut stage = Stage::new();
+    stage.client(0);
+    stage.worker_with(0, 2, |description| description.resources = vec![("GPU".into(), 1.0)]);
+    stage.define(0, 1, |class| {
+        class.workers = vec!["w0".into()];
+        class.resources = vec![("GPU".into(), 1.0)];
+    });
+    stage.submit(0, Graph::at(1).class(1).named("a", &[]).named("b", &[]));
+    // A thread is free, the GPU is not.
+    let why = "b could run and waits for a free thread where it may run: one of the workers w0 and the resources GPU=1";
+    assert_eq!(stage.explain(0, &str_key("b")), why);
 }
 
 #[test]
@@ -162,7 +180,7 @@ fn an_explanation_goes_to_the_bottom_of_it() {
     );
     stage.submit(0, Graph::at(10).named("bad", &[]).named("child", &[10]));
     stage.err(0, "t3#1", "boom");
-    let why = "child failed because bad, which it needs, failed on worker tcp://h0:1: boom";
+    let why = "child failed because bad, which it needs, failed on worker w0 at tcp://h0:1: boom";
     assert_eq!(stage.explain(0, &str_key("child")), why);
 }
 
@@ -170,11 +188,11 @@ fn an_explanation_goes_to_the_bottom_of_it() {
 fn a_key_is_explained_by_its_text() {
     let mut stage = Stage::with_workers(1, 1);
     stage.submit(0, Graph::at(1).named("17", &[]));
-    let why = |text: &str| format!("{text} is assigned to worker tcp://h0:1");
+    let why = |text: &str| format!("{text} is assigned to worker w0 at tcp://h0:1");
     assert_eq!(stage.explain(0, &str_key("17")), why("17"));
     let tuple = Key::Tuple(vec![str_key("x"), Key::Int(0)]);
     stage.submit(0, Graph::at(2).keyed(&tuple, &[]));
-    let queued = "('x', 0) could run and waits for a free thread; about 1 tasks are queued with it";
+    let queued = "('x', 0) could run and waits for a free thread";
     assert_eq!(stage.explain(0, &str_key("('x', 0)")), queued);
     assert_eq!(stage.explain(0, &tuple), queued);
     assert!(stage.explain(0, &Key::Int(17)).contains("not known"), "a number is not a text");

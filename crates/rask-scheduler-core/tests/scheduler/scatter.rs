@@ -23,7 +23,7 @@ fn large_values_go_to_workers_in_turn_and_feed_what_waits_for_them() {
     let items = vec![item("x", 9_000, None), item("y", 9_000, None)];
     assert_eq!(stage.scatter(0, 1, items, &[], false), ["c0 plan t0#1>w0 t1#1>w1"]);
     assert_eq!(stage.submit(0, Graph::at(3).call(&[1, 2])), [""; 0]);
-    assert_eq!(stage.explain(0, &str_key("x")), "x is being scattered to worker tcp://h0:1");
+    assert_eq!(stage.explain(0, &str_key("x")), "x is being scattered to worker w0 at tcp://h0:1");
     assert_eq!(stage.stored(0, "t0#1", 9_000), ["c0 done 1@w0"]);
     assert_eq!(stage.stored(1, "t1#1", 9_001), ["w1 run t2#1(t0#1@w0 t1#1@w1)", "c0 done 2@w1"]);
 }

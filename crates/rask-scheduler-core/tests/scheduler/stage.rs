@@ -186,7 +186,10 @@ impl Stage {
 
     pub fn explain(&mut self, client: u32, key: &Key) -> String {
         match self.query(client, Query::Explain(key.to_canonical().into())) {
-            Ok(Value::Str(text)) => text,
+            Ok(Value::Tuple(mut answer)) if answer.len() == 2 => match answer.pop() {
+                Some(Value::Str(text)) => text,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }

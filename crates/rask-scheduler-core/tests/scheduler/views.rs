@@ -195,13 +195,27 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     assert_eq!(page["executing"][0]["for_s"], 2.0 + 0.001);
     assert_eq!(page["assigned"][0]["state"], "processing");
     let why = stage.explain(0, &key_of(0, 1));
-    assert_eq!(why, format!("{} has been executing on worker tcp://h0:1 for 2 s", key_of(0, 1)));
+    assert_eq!(why, format!("{} has been executing on worker w0 at tcp://h0:1 for 2 s", key_of(0, 1)));
     assert_eq!(page["log"][2]["text"], "<b>hello</b>");
+    stage.cancel(0, &[1], true);
+    let page = json_of(stage.scheduler.worker_page("w0"));
+    assert_eq!((&page["executing"], &page["given_up"]), (&json!([]), &json!(1)), "it goes on all the same");
     stage.die(0);
     let gone = json_of(stage.scheduler.worker_page("w0"));
     assert_eq!(gone["gone"]["reason"], "connection reset");
     assert_eq!(gone["log"][3]["text"], "gone: connection reset");
     assert!(stage.scheduler.worker_page("w7").is_none());
+}
+
+#[test]
+fn a_story_names_workers_that_are_gone() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.submit(0, Graph::at(1).named("a", &[]));
+    stage.die(0);
+    let task = json_of(stage.scheduler.task_page(&str_key("a")));
+    let names: Vec<&str> =
+        task["story"].as_array().unwrap().iter().filter_map(|line| line["worker"].as_str()).collect();
+    assert_eq!(names.first(), Some(&"w0"), "{task}");
 }
 
 #[test]

@@ -199,7 +199,7 @@ pub enum Query {
     TaskCounts,
     /// `[(time, key, start, finish, cause, worker), …]` of one key's transitions.
     Story(Vec<Bytes>),
-    /// A sentence that says why a task is not running.
+    /// `(known, sentence)`: whether there is such a task, and why it is not running.
     Explain(Bytes),
 }
 
