@@ -137,7 +137,8 @@ def test_the_graph(at_work):
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("task?key=nobody", 404), ("worker?name=nobody", 404), ("tasks?limit=0", 400), ("x", 404)]
+    ("path", "status"),
+    [("task?key=nobody", 404), ("worker?name=nobody", 404), ("tasks?limit=0", 400), ("x", 404)],
 )
 def test_errors(at_work, path, status):
     found, body = at_work.get(f"/api/v1/{path}")
