@@ -89,9 +89,9 @@ export function panel(title, name, ...tools) {
 }
 
 /** @param {string} key */
-export const taskPath = (key) => `/tasks/${encodeURIComponent(key)}`;
+export const taskPath = (key) => `task?key=${encodeURIComponent(key)}`;
 /** @param {string} name */
-export const workerPath = (name) => `/workers/${encodeURIComponent(name)}`;
+export const workerPath = (name) => `worker?name=${encodeURIComponent(name)}`;
 
 /** A key of which nothing would be seen is quoted. @param {string} key */
 export const shownKey = (key) => (key.trim() === "" ? `“${key}”` : key);

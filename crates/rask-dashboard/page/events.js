@@ -67,8 +67,8 @@ export function eventsPage(root) {
 /** Where there is more about it, if anywhere. @param {import("./types.js").EventRow} event */
 function pathOf({ kind, subject }) {
   if (kind.startsWith("worker-") && kind !== "worker-refused") return workerPath(subject);
-  if (kind === "error") return `/tasks?${new URLSearchParams({ search: subject, state: "erred" })}`;
-  return kind === "retry" ? `/tasks?${new URLSearchParams({ search: subject })}` : null;
+  if (kind === "error") return `tasks?${new URLSearchParams({ search: subject, state: "erred" })}`;
+  return kind === "retry" ? `tasks?${new URLSearchParams({ search: subject })}` : null;
 }
 
 /** @param {import("./types.js").EventRow} event */

@@ -2,6 +2,7 @@
 // The WebSocket: pulses go into the store, graphs to who watches. It is opened again when it breaks.
 
 import { ApiError, get } from "./api.js";
+import { socketAddress } from "./root.js";
 import { store } from "./store.js";
 
 /** Waits between attempts, the last one for ever. */
@@ -13,7 +14,7 @@ const GOING_AWAY = 1001;
 /** Silence after which a page that comes to the front asks whether anybody is there: a laptop may have slept. */
 const DOUBT_MS = 30000;
 
-/** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"} Connection */
+/** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"|"blocked"} Connection */
 
 class Live {
   constructor() {
@@ -24,6 +25,8 @@ class Live {
     /** @type {WebSocket|null} */
     this.socket = null;
     this.attempts = 0;
+    /** How many plain questions were answered since the socket was last open. */
+    this.answers = 0;
     this.brokenMs = performance.now();
     this.heardMs = 0;
     this.timer = 0;
@@ -38,8 +41,7 @@ class Live {
   }
 
   open() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+    const socket = new WebSocket(socketAddress("api/v1/live"));
     this.socket = socket;
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     socket.onclose = (event) => {
@@ -52,6 +54,7 @@ class Live {
     this.heardMs = performance.now();
     if (message.type === "hello") {
       this.attempts = 0;
+      this.answers = 0;
       this.say("live");
       if (this.group !== undefined) this.send({ watch: "graph", group: this.group });
     } else if (message.type === "pulse") store.apply(message);
@@ -62,8 +65,8 @@ class Live {
   broken(code) {
     this.socket = null;
     if (this.connection === "live") this.brokenMs = performance.now();
-    const ended = code === GOING_AWAY || (this.connection !== "live" && performance.now() - this.brokenMs > ENDED_AFTER_MS);
-    if (this.connection !== "refused") this.say(ended || this.connection === "ended" ? "ended" : "reconnecting");
+    const ended = code === GOING_AWAY || this.connection === "ended" || (this.connection !== "live" && this.isBrokenForLong());
+    if (this.connection !== "refused" && this.connection !== "blocked") this.say(ended ? "ended" : "reconnecting");
     this.schedule();
     void this.askWhy();
   }
@@ -78,11 +81,21 @@ class Live {
   /** A socket that is not opened does not say why; a plain question is answered. */
   async askWhy() {
     try {
-      await get("/status");
+      await get("status");
+      if (this.connection === "live") return;
+      this.answers += 1;
       if (this.connection === "refused") this.say("reconnecting");
+      // Once may be a cluster that has come back since the socket was tried.
+      else if (this.answers > 1 && this.isBrokenForLong()) this.say("blocked");
     } catch (error) {
+      this.answers = 0;
       if (error instanceof ApiError && error.status === 401) this.say("refused", error.message);
+      else if (this.connection === "blocked") this.say("ended");
     }
+  }
+
+  isBrokenForLong() {
+    return performance.now() - this.brokenMs > ENDED_AFTER_MS;
   }
 
   retryNow() {
@@ -98,7 +111,7 @@ class Live {
     else if (performance.now() - this.heardMs > DOUBT_MS) {
       const socket = this.socket;
       try {
-        await get("/status", AbortSignal.timeout(5000));
+        await get("status", AbortSignal.timeout(5000));
       } catch {
         if (this.socket === socket) {
           socket.onclose = null;
