@@ -100,3 +100,8 @@ export const shownKey = (key) => (key.trim() === "" ? `“${key}”` : key);
 export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, shownKey(key));
 /** @param {string|null} name */
 export const workerLink = (name) => (name === null ? "–" : h("a", { class: "name", href: workerPath(name) }, name));
+
+/** What is known of an execution that nobody waits for any more: it has begun, so it is not stopped. */
+export const GIVEN_UP = "cancelled or released meanwhile";
+/** @param {string|null} key of what executes; null if nobody waits for it any more */
+export const executingLink = (key) => (key === null ? h("span", { class: "muted" }, GIVEN_UP) : taskLink(key));

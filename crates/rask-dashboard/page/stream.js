@@ -2,7 +2,7 @@
 // The task stream: what each thread executed in the last seconds. This module is its panel, and what pointer and keys do.
 
 import { onColours, prefixColour } from "./colours.js";
-import { h, panel, setText, taskPath } from "./dom.js";
+import { GIVEN_UP, h, panel, setText, taskPath } from "./dom.js";
 import * as format from "./format.js";
 import { calm, throttled } from "./frame.js";
 import { barEnd, firstEndingAfter, transferEnd } from "./lanes.js";
@@ -190,7 +190,7 @@ class Stream {
     } else if (!drag.moved) {
       this.pointer = { x, y };
       this.hover();
-      if (this.hovered) {
+      if (this.hovered?.key) {
         open(this.hovered.key, event);
         return;
       }
@@ -316,8 +316,8 @@ function barWords(bar, worker, thread) {
 /** @param {import("./stream_rows.js").Underway} underway @param {string} worker @param {number} thread */
 function underwayWords({ prefix, key, from, to }, worker, thread) {
   return [
-    h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, format.oneLine(prefix, 80))),
-    h("p", { class: "tip-key" }, h("bdi", {}, format.oneLine(key, 120))),
+    prefix !== null && h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, format.oneLine(prefix, 80))),
+    h("p", { class: "tip-key" }, key === null ? GIVEN_UP : h("bdi", {}, format.oneLine(key, 120))),
     h("p", {}, `executing for ${format.duration(to - from)} so far`),
     whereWords(worker, thread, from),
   ];

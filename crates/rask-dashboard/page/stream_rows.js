@@ -12,7 +12,7 @@ const GUTTER_MIN_PX = 34;
 export const AXIS_PX = 18;
 export const NAME_FONT = `11px ${FONT}`;
 
-/** What a thread executes as far as is known. @typedef {{prefix: string, key: string, from: number, to: number}} Underway */
+/** What a thread executes as far as is known. @typedef {{prefix: string|null, key: string|null, from: number, to: number}} Underway */
 /** @typedef {{y: number, height: number, bars: import("./types.js").Bar[], underway: Underway|null}} ThreadRow */
 /** @typedef {{id: number, name: string, gone: boolean, y: number, height: number, threads: ThreadRow[], transfers: {y: number, height: number}|null}} Group */
 

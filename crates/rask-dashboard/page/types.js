@@ -70,7 +70,7 @@
 
 /**
  * [thread, prefix, began, key]
- * @typedef {[number, string, number, string]} LongRun
+ * @typedef {[number, string|null, number, string|null]} LongRun
  */
 
 /**
@@ -78,7 +78,7 @@
  * @typedef {[number, number|null, number, number, number, number, string]} Transfer
  */
 
-/** @typedef {{number: number, at: number, kind: string, subject: string|null, text: string, count: number}} EventRow */
+/** @typedef {{number: number, at: number, kind: string, subject: string, text: string, count: number}} EventRow */
 
 /**
  * @typedef {object} Pulse

@@ -1,7 +1,7 @@
 // @ts-check
 // The page of one worker: what it is, what it executes and for how long, its log.
 
-import { h, keyed, panel, replace, setText, taskLink } from "./dom.js";
+import { executingLink, h, keyed, panel, replace, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
 import { workerCharts } from "./series.js";
@@ -45,7 +45,7 @@ export function workerPage(root, name) {
       }
       setText(status, worker ? worker.status.replace("_", " ") : "gone");
       status.dataset.kind = worker?.status === "running" ? "good" : "warn";
-      executing.show(answer.executing, answer.given_up);
+      executing.show(answer.executing);
       assigned.show(answer.assigned, worker?.processing ?? 0);
       log.show(answer.log);
     },
@@ -112,23 +112,20 @@ function executingPanel() {
   const { element, body } = panel("Executing now", "executing");
   const list = h("ul", { class: "plain-list" });
   const none = h("p", { class: "muted" }, "Nothing has been executing for more than a quarter of a second.");
-  const givenUp = h("p", { class: "muted given-up" });
-  body.append(list, none, givenUp);
+  body.append(list, none);
   /** @type {Map<string, any>} */
   const made = new Map();
   const make = (/** @type {any} */ item) => {
     const time = h("b", { class: "tabular" });
     const thread = h("span", { class: "muted" }, `thread ${item.thread}`);
-    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), taskLink(item.key), thread, time), time };
+    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), executingLink(item.key), thread, time), time };
   };
   return {
     element,
-    /** @param {any[]} items @param {number} ends what executes although it was cancelled or released */
-    show(items, ends) {
-      none.hidden = items.length + ends > 0;
-      givenUp.hidden = ends === 0;
-      setText(givenUp, `${format.plural(ends, "thread")} still at work on what was cancelled or released: an execution that has begun is not stopped.`);
-      keyed(list, made, items, (item) => item.key, make, (row, item) => setText(row.time, format.duration(item.for_s)));
+    /** @param {any[]} items */
+    show(items) {
+      none.hidden = items.length > 0;
+      keyed(list, made, items, (item) => `${item.thread} ${item.key}`, make, (row, item) => setText(row.time, format.duration(item.for_s)));
     },
   };
 }

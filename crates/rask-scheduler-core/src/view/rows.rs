@@ -110,9 +110,9 @@ pub struct BarRow(pub u32, pub u16, pub Arc<str>, pub f64, pub f64, pub f64, pub
 #[derive(Clone, Debug, Serialize)]
 pub struct ExecutingRow(pub u32, pub Vec<LongRunRow>);
 
-/// `[thread, prefix, began, key]`
+/// `[thread, prefix, began, key]`; prefix and key are null of what nobody wants any more.
 #[derive(Clone, Debug, Serialize)]
-pub struct LongRunRow(pub u16, pub Arc<str>, pub f64, pub Label);
+pub struct LongRunRow(pub u16, pub Option<Arc<str>>, pub f64, pub Option<Label>);
 
 /// `[worker, from, start, duration, nbytes, values, key]`
 #[derive(Clone, Debug, Serialize)]
@@ -219,7 +219,7 @@ impl Scheduler {
 
     pub(crate) fn executing_row(&self, worker: u32, entry: &WorkerEntry) -> ExecutingRow {
         let row = |long: &LongRun| {
-            let (key, prefix) = self.assigned(entry, long.run).map(|task| self.name_of(long.run, task))?;
+            let (key, prefix) = self.name_of_executing(entry, long.run)?.unzip();
             Some(LongRunRow(long.thread, prefix, self.unix_s(long.since), key))
         };
         ExecutingRow(worker, entry.executing.iter().filter_map(row).collect())

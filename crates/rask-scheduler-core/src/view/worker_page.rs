@@ -23,7 +23,6 @@ pub struct WorkerPage {
     pub worker: Option<WorkerRow>,
     pub gone: Option<Gone>,
     pub executing: Vec<Executing>,
-    pub given_up: usize,
     pub assigned: Vec<Assigned>,
     pub log: Vec<LogRow>,
 }
@@ -38,12 +37,12 @@ pub struct Gone {
     pub reason: String,
 }
 
-/// A task that has been executing for a while.
+/// A task that has been executing for a while; without a name if nobody wants it any more.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct Executing {
-    pub key: Label,
-    pub prefix: Arc<str>,
+    pub key: Option<Label>,
+    pub prefix: Option<Arc<str>>,
     pub thread: u16,
     pub for_s: f64,
 }
@@ -82,12 +81,10 @@ impl Scheduler {
     pub fn worker_page(&self, word: &str) -> Option<WorkerPage> {
         let called = |entry: &&WorkerEntry| entry.facts.as_ref().is_some_and(|facts| facts.is_called(word));
         if let Some(entry) = self.workers.iter().map(|(_, entry)| entry).find(called) {
-            let executing = self.executing_on(entry);
             return Some(WorkerPage {
                 worker: self.worker_row(entry),
                 gone: None,
-                given_up: entry.executing.len() - executing.len(),
-                executing,
+                executing: self.executing_on(entry),
                 assigned: self.assigned_to(entry),
                 log: rows(&entry.log),
             });
@@ -95,13 +92,12 @@ impl Scheduler {
         let departed = self.watch.departed.find(word)?;
         let gone = Gone { facts: departed.facts.clone(), at: departed.at_s, reason: departed.reason.clone() };
         let log = rows(&departed.log);
-        let (executing, assigned) = (Vec::new(), Vec::new());
-        Some(WorkerPage { worker: None, gone: Some(gone), executing, given_up: 0, assigned, log })
+        Some(WorkerPage { worker: None, gone: Some(gone), executing: Vec::new(), assigned: Vec::new(), log })
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
         let named = |long: &LongRun| {
-            let (key, prefix) = self.assigned(entry, long.run).map(|task| self.name_of(long.run, task))?;
+            let (key, prefix) = self.name_of_executing(entry, long.run)?.unzip();
             let for_s = self.now.ns_since(long.since) as f64 / 1e9;
             // What began just now is said along with others.
             (for_s > LONG_S).then_some(Executing { key, prefix, thread: long.thread, for_s })
@@ -118,14 +114,27 @@ impl Scheduler {
         entry.given.iter().filter_map(assigned).take(ASSIGNED_MAX).collect()
     }
 
+    /// Key and prefix of what a worker said it executes; of what nobody wants any more, nothing is known but that it goes on.
+    /// None if it has been answered for.
+    pub(crate) fn name_of_executing(
+        &self,
+        entry: &WorkerEntry,
+        run: RunId,
+    ) -> Option<Option<(Label, Arc<str>)>> {
+        match self.assigned(entry, run) {
+            Some(task) => Some(Some(self.name_of(run, task))),
+            None => entry.owed.contains_key(&run).then_some(None),
+        }
+    }
+
     /// The task, if this very run of it is expected of the worker.
-    pub(crate) fn assigned(&self, entry: &WorkerEntry, run: RunId) -> Option<&Task> {
+    fn assigned(&self, entry: &WorkerEntry, run: RunId) -> Option<&Task> {
         let worker = WorkerId(entry.facts.as_ref()?.id);
         self.tasks.current(run).filter(|task| task.is_processing_on(worker))
     }
 
     /// Its key and its prefix.
-    pub(crate) fn name_of(&self, run: RunId, task: &Task) -> (Label, Arc<str>) {
+    fn name_of(&self, run: RunId, task: &Task) -> (Label, Arc<str>) {
         (self.label(run.task), self.watch.tallies.prefix_of(task.class).clone())
     }
 }

@@ -199,7 +199,10 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     assert_eq!(page["log"][2]["text"], "<b>hello</b>");
     stage.cancel(0, &[1], true);
     let page = json_of(stage.scheduler.worker_page("w0"));
-    assert_eq!((&page["executing"], &page["given_up"]), (&json!([]), &json!(1)), "it goes on all the same");
+    let goes_on = json!([{"key": null, "prefix": null, "thread": 0, "for_s": 2.0 + 0.001}]);
+    assert_eq!(page["executing"], goes_on, "what has begun is not stopped");
+    let told = json_of(pulse(&mut stage, &mut Seen::default()).executing);
+    assert_eq!(told, json!([[0, [[0, null, 0.0, null]]]]));
     stage.die(0);
     let gone = json_of(stage.scheduler.worker_page("w0"));
     assert_eq!(gone["gone"]["reason"], "connection reset");
