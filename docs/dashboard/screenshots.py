@@ -112,7 +112,7 @@ def pictures(page: Page, client: Client, work: Work, base: str) -> None:
     page.screenshot(path=FOLDER / "status.png")
     take("workers", "/workers", 3)
     page.set_viewport_size({"width": 1280, "height": 600})
-    take("worker", "/workers/1", 5)
+    take("worker", "/worker?name=1", 5)
     page.set_viewport_size({"width": 1280, "height": 800})
     take("tasks", "/tasks?state=memory")
     held = client.map(score, range(2000), pure=False)
@@ -121,7 +121,7 @@ def pictures(page: Page, client: Client, work: Work, base: str) -> None:
     work.scores_per_round = 40  # so few tasks that each is in the picture
     page.wait_for_timeout(16_000)
     take("graph", "/graph", 4)
-    take("task", f"/tasks/{failed(client).key}")
+    take("task", f"/task?key={failed(client).key}")
     take("events", "/events")
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 900, "height": 720})

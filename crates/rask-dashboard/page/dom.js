@@ -89,9 +89,9 @@ export function panel(title, name, ...tools) {
 }
 
 /** @param {string} key */
-export const taskPath = (key) => `/tasks/${encodeURIComponent(key)}`;
+export const taskPath = (key) => `task?key=${encodeURIComponent(key)}`;
 /** @param {string} name */
-export const workerPath = (name) => `/workers/${encodeURIComponent(name)}`;
+export const workerPath = (name) => `worker?name=${encodeURIComponent(name)}`;
 
 /** A link to a task's page, cut by the browser where it is too long. @param {string} key */
 export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, key);

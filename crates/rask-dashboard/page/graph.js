@@ -15,7 +15,7 @@ import { surface } from "./surface.js";
 import { hideTip, showTip } from "./tooltip.js";
 
 const TABLE_ROWS = 200;
-const groupPath = (/** @type {string} */ prefix) => `/graph?group=${encodeURIComponent(prefix)}`;
+const groupPath = (/** @type {string} */ prefix) => `graph?group=${encodeURIComponent(prefix)}`;
 
 /** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
 export function graphPage(root) {
@@ -69,7 +69,7 @@ class GraphPage {
     this.rows = h("tbody");
     this.table = h("details", { class: "as-table" }, h("summary", {}, "The same as a table"), h("div", { class: "table-wrap" }, h("table", {}, this.rows)));
     this.table.addEventListener("toggle", () => this.fillTable());
-    const back = this.group === null ? null : h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "/graph" }, "All groups"), " / ", h("bdi", { class: "text" }, this.group));
+    const back = this.group === null ? null : h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "graph" }, "All groups"), " / ", h("bdi", { class: "text" }, this.group));
     root.append(
       ...[back].filter((one) => one !== null),
       h("div", { class: "page-head" }, h("h1", {}, "Graph"), this.sum, this.legend, h("span", { class: "tools" }, button("−", "Smaller", zoom(1 / 1.3)), button("+", "Larger", zoom(1.3)), button("fit", "Show all", () => this.fit()))),

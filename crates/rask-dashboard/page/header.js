@@ -31,7 +31,7 @@ export function startHeader() {
 /** Links, so that they can be opened beside; arrow keys go from one to the next. */
 function startTabs() {
   const tabs = byId("tabs");
-  const links = TABS.map(([tab, title]) => h("a", { href: `/${tab}`, "data-tab": tab }, title));
+  const links = TABS.map(([tab, title]) => h("a", { href: tab, "data-tab": tab }, title));
   tabs.append(...links);
   tabs.addEventListener("keydown", (event) => {
     const at = links.indexOf(document.activeElement);

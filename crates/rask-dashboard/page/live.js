@@ -2,6 +2,7 @@
 // The WebSocket: pulses go into the store, graphs to who watches. It is opened again when it breaks.
 
 import { ApiError, get } from "./api.js";
+import { socketAddress } from "./root.js";
 import { store } from "./store.js";
 
 /** Waits between attempts, the last one for ever. */
@@ -38,8 +39,7 @@ class Live {
   }
 
   open() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
+    const socket = new WebSocket(socketAddress("api/v1/live"));
     this.socket = socket;
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     socket.onclose = (event) => {
@@ -78,7 +78,7 @@ class Live {
   /** A socket that is not opened does not say why; a plain question is answered. */
   async askWhy() {
     try {
-      await get("/status");
+      await get("status");
       if (this.connection === "refused") this.say("reconnecting");
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) this.say("refused", error.message);
@@ -98,7 +98,7 @@ class Live {
     else if (performance.now() - this.heardMs > DOUBT_MS) {
       const socket = this.socket;
       try {
-        await get("/status", AbortSignal.timeout(5000));
+        await get("status", AbortSignal.timeout(5000));
       } catch {
         if (this.socket === socket) {
           socket.onclose = null;

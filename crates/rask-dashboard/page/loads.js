@@ -25,7 +25,7 @@ const MEASURES = [
 ];
 
 export function loadsPanel() {
-  const all = h("a", { class: "more", href: "/workers" }, "table");
+  const all = h("a", { class: "more", href: "workers" }, "table");
   const { element, body } = panel("Workers", "loads", all);
   let sorted = "name";
   const heads = MEASURES.map(({ id, title, hint }) => h("button", { type: "button", class: "quiet", title: hint, "aria-pressed": "false", onclick: () => sortBy(id) }, title));

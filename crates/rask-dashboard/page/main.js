@@ -18,13 +18,13 @@ const header = startHeader();
 router.start(
   main,
   [
-    { tab: "status", pattern: /^\/(?:status)?$/, mount: statusPage },
-    { tab: "graph", pattern: /^\/graph$/, mount: graphPage },
-    { tab: "workers", pattern: /^\/workers$/, mount: workersPage },
-    { tab: "workers", pattern: /^\/workers\/(.+)$/, mount: workerPage },
-    { tab: "tasks", pattern: /^\/tasks\/?$/, mount: tasksPage },
-    { tab: "tasks", pattern: /^\/tasks\/(.+)$/, mount: taskPage },
-    { tab: "events", pattern: /^\/events$/, mount: eventsPage },
+    { tab: "status", pages: ["", "status"], mount: statusPage },
+    { tab: "graph", pages: ["graph"], mount: graphPage },
+    { tab: "workers", pages: ["workers"], mount: workersPage },
+    { tab: "workers", pages: ["worker"], of: "name", mount: workerPage },
+    { tab: "tasks", pages: ["tasks"], mount: tasksPage },
+    { tab: "tasks", pages: ["task"], of: "key", mount: taskPage },
+    { tab: "events", pages: ["events"], mount: eventsPage },
   ],
   header.showTab,
 );

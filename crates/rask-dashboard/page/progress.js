@@ -120,7 +120,7 @@ function legend() {
 function makeRow(row) {
   const swatch = h("i", { class: "swatch" });
   const parts = PARTS.map(({ state }) => h("i", { class: "part", "data-state": state }));
-  const name = h("a", { class: "progress-name", href: `/tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, row.prefix));
+  const name = h("a", { class: "progress-name", href: `tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, row.prefix));
   const amount = h("span", { class: "progress-amount tabular" });
   const [erred, others] = [h("span", { class: "bad" }), h("span")];
   const rest = h("span", { class: "progress-rest muted tabular" }, erred, others);

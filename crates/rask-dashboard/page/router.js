@@ -1,8 +1,16 @@
 // @ts-check
 // Addresses and pages: links within the page change it without loading, and remain real links for everything else.
 
+import { pageAt } from "./root.js";
+
 /** @typedef {import("./types.js").Mounted} Mounted */
-/** @typedef {{tab: string, pattern: RegExp, mount: (root: HTMLElement, name: string) => Mounted}} Route */
+/**
+ * @typedef {object} Route
+ * @property {string} tab which tab is marked
+ * @property {string[]} pages where it is shown, below the root
+ * @property {string} [of] the query's parameter that says what the page is about
+ * @property {(root: HTMLElement, name: string) => Mounted} mount
+ */
 
 class Router {
   constructor() {
@@ -31,46 +39,36 @@ class Router {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = /** @type {Element} */ (event.target).closest?.("a[href]");
     if (!(link instanceof HTMLAnchorElement) || link.target || link.origin !== location.origin) return;
-    if (link.getAttribute("href")?.startsWith("#") || link.pathname.startsWith("/api/") || !this.find(link.pathname)) return;
+    if (link.getAttribute("href")?.startsWith("#") || !this.find(link.pathname)) return;
     event.preventDefault();
-    this.go(link.pathname + link.search);
+    this.go(link.href);
   }
 
-  /** @param {string} path */
-  go(path) {
-    if (path !== location.pathname + location.search) history.pushState(null, "", path);
+  /** @param {string} address may be relative */
+  go(address) {
+    const { href } = new URL(address, location.href);
+    if (href !== location.href) history.pushState(null, "", href);
     this.show();
     scrollTo(0, 0);
   }
 
   /** @param {string} path */
   find(path) {
-    for (const route of this.routes) {
-      const match = route.pattern.exec(path);
-      if (match) return { route, name: unescaped(match[1] ?? "") };
-    }
-    return null;
+    const page = pageAt(path);
+    return page === null ? undefined : this.routes.find((route) => route.pages.includes(page));
   }
 
   show() {
     this.mounted?.leave?.();
-    const found = this.find(location.pathname) ?? { route: this.routes[0], name: "" };
+    const route = this.find(location.pathname) ?? this.routes[0];
+    const name = route.of === undefined ? "" : (new URLSearchParams(location.search).get(route.of) ?? "");
     const page = document.createElement("div");
-    page.className = `page page-${found.route.tab}`;
+    page.className = `page page-${route.tab}`;
     this.root.textContent = "";
     this.root.append(page);
-    this.mounted = found.route.mount(page, found.name);
+    this.mounted = route.mount(page, name);
     document.title = `${this.mounted.title} · rask`;
-    this.onTab(found.route.tab);
-  }
-}
-
-/** @param {string} text */
-function unescaped(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
+    this.onTab(route.tab);
   }
 }
 

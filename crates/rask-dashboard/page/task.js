@@ -14,14 +14,14 @@ export function taskPage(root, key) {
   const message = h("p", { class: "empty", role: "status" }, "Asking…");
   const content = h("div", { class: "task" });
   root.append(
-    h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "/tasks" }, "Tasks"), " /"),
+    h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "tasks" }, "Tasks"), " /"),
     h("div", { class: "page-head task-head" }, h("h1", { class: "text key" }, h("bdi", {}, key)), badge, copyButton(key)),
     message,
     content,
   );
   let shown = "";
   const end = refreshed(
-    `/tasks/${encodeURIComponent(key)}`,
+    `task?key=${encodeURIComponent(key)}`,
     ASK_MS,
     (answer) => {
       message.hidden = true;
@@ -112,7 +112,7 @@ function factsPanel(task) {
     [place, task.workers.length ? workers : [task.kept_by_scheduler ? "the scheduler keeps it" : format.UNKNOWN]],
     ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : format.bytes(task.nbytes || null)]],
     ["Duration", [format.duration(task.duration_s)]],
-    ["Prefix", [h("a", { href: `/tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
+    ["Prefix", [h("a", { href: `tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
     ["Wanted by", [task.clients.length ? task.clients.join(", ") : "no client; tasks that depend on it may need it"]],
   ];
   if (task.attempt > 1) facts.push(["Assigned", [`${task.attempt} times`]]);

@@ -34,7 +34,7 @@ function searchForm(changed) {
     clearTimeout(typing);
     typing = window.setTimeout(() => {
       const said = query();
-      history.replaceState(null, "", `/tasks${said.size ? `?${said}` : ""}`);
+      history.replaceState(null, "", `tasks${said.size ? `?${said}` : ""}`);
       changed();
     }, TYPING_MS);
   };
@@ -71,7 +71,7 @@ export function tasksPage(root) {
     query.set("limit", String(PAGE_ROWS));
     if (further && after) query.set("after", after);
     try {
-      const answer = await get(`/tasks?${query}`, signal);
+      const answer = await get(`tasks?${query}`, signal);
       rows = further ? [...rows, ...answer.tasks] : answer.tasks;
       pages = further ? pages + 1 : 1;
       after = answer.after;

@@ -28,10 +28,10 @@ export function workerPage(root, name) {
     h("div", { class: "column" }, h("section", { class: "panel", "aria-label": "Facts" }, facts), ...charts.map((chart) => chart.element)),
     h("div", { class: "column" }, executing.element, assigned.element, log.element),
   );
-  root.append(h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "/workers" }, "Workers"), " /"), h("div", { class: "page-head" }, h("h1", { class: "text" }, h("bdi", {}, name)), status), message, content);
+  root.append(h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "workers" }, "Workers"), " /"), h("div", { class: "page-head" }, h("h1", { class: "text" }, h("bdi", {}, name)), status), message, content);
 
   const end = refreshed(
-    `/workers/${encodeURIComponent(name)}`,
+    `worker?name=${encodeURIComponent(name)}`,
     ASK_MS,
     (answer) => {
       const { worker, gone } = answer;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -63,11 +63,18 @@ pub(crate) async fn events(State(site): State<Arc<Site>>) -> Answer<impl Seriali
     Ok(Json(Events { events: ask(&site.views, |look| look.core.event_rows()).await? }))
 }
 
-/// `/api/v1/workers/NAME`
+/// Which worker is asked for.
+#[derive(Deserialize)]
+pub(crate) struct WorkerQuery {
+    name: String,
+}
+
+/// `/api/v1/worker`
 pub(crate) async fn worker(
     State(site): State<Arc<Site>>,
-    Path(name): Path<String>,
+    query: Result<Query<WorkerQuery>, QueryRejection>,
 ) -> Answer<impl Serialize> {
+    let Query(WorkerQuery { name }) = query.map_err(unreadable)?;
     let word = name.clone();
     match ask(&site.views, move |look| look.core.worker_page(&word)).await? {
         Some(page) => Ok(Json(page)),
@@ -82,7 +89,7 @@ pub(crate) async fn worker(
 
 /// What tasks are asked for.
 #[derive(Deserialize)]
-pub(crate) struct TaskQuery {
+pub(crate) struct TasksQuery {
     #[serde(default)]
     search: String,
     state: Option<String>,
@@ -100,9 +107,9 @@ struct Tasks {
 /// `/api/v1/tasks`
 pub(crate) async fn tasks(
     State(site): State<Arc<Site>>,
-    query: Result<Query<TaskQuery>, QueryRejection>,
+    query: Result<Query<TasksQuery>, QueryRejection>,
 ) -> Answer<impl Serialize> {
-    let Query(TaskQuery { search, state, limit, after }) = query.map_err(unreadable)?;
+    let Query(TasksQuery { search, state, limit, after }) = query.map_err(unreadable)?;
     let limit = limit.unwrap_or(TASKS_DEFAULT);
     if !(1..=TASKS_MAX).contains(&limit) {
         let text = format!("limit={limit}: between 1 and {TASKS_MAX} tasks are given at once");
@@ -129,9 +136,19 @@ pub(crate) async fn tasks(
     Ok(Json(found))
 }
 
-/// `/api/v1/tasks/KEY`
-pub(crate) async fn task(State(site): State<Arc<Site>>, Path(text): Path<String>) -> Answer<impl Serialize> {
-    let key = Key::Str(text);
+/// Which task is asked for.
+#[derive(Deserialize)]
+pub(crate) struct TaskQuery {
+    key: String,
+}
+
+/// `/api/v1/task`
+pub(crate) async fn task(
+    State(site): State<Arc<Site>>,
+    query: Result<Query<TaskQuery>, QueryRejection>,
+) -> Answer<impl Serialize> {
+    let Query(TaskQuery { key }) = query.map_err(unreadable)?;
+    let key = Key::Str(key);
     let look = move |look: rask_scheduler::Look<'_>| {
         look.core.task_page(&key).ok_or_else(|| look.core.explain(&key))
     };

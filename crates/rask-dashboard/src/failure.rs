@@ -47,7 +47,8 @@ impl From<Refusal> for Failure {
             ),
             Refusal::ForeignOrigin => Failure::new(
                 StatusCode::FORBIDDEN,
-                "the request comes from a page of another site, and this dashboard answers its own pages only",
+                "the request comes from a page of another site, and this dashboard answers its own pages only; if a proxy stands between, \
+                 have it pass on the header Host as the browser sent it",
             ),
         }
     }

@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 const COOKIE_S_MAX: u32 = 7 * 24 * 3600;
 /// Host names at which a right token was shown, the latest of them.
 const HOSTS_MAX: usize = 32;
+/// Set by proxies: the host that the browser named.
+const FORWARDED_HOST: &str = "x-forwarded-host";
 /// A longer name is none.
 const HOST_BYTES_MAX: usize = 255;
 
@@ -85,9 +87,12 @@ impl Gate {
     }
 
     /// The value of `Set-Cookie` for whoever has shown the token.
+    ///
+    /// It names no path, so that the browser takes the folder of the page: the root as the browser sees it, also where a proxy
+    /// shows the dashboard below a path. What others serve at that host is not sent the token.
     pub fn cookie(&self) -> String {
         let Gate { cookie_name, token, .. } = self;
-        format!("{cookie_name}={token}; Max-Age={COOKIE_S_MAX}; Path=/; HttpOnly; SameSite=Strict")
+        format!("{cookie_name}={token}; Max-Age={COOKIE_S_MAX}; HttpOnly; SameSite=Strict")
     }
 
     fn is_token(&self, shown: &str) -> bool {
@@ -141,9 +146,18 @@ fn name_of(host: &str) -> &str {
 }
 
 /// The page that asks, if the browser names it, is one of this dashboard's own, perhaps served through a proxy that adds TLS.
+///
+/// A proxy may name itself as `Host` and tell in `X-Forwarded-Host` what the browser named. A page of another site cannot tell
+/// that: browsers let it add no header to a WebSocket, and none to a question before the server has agreed, which this one does not.
 fn has_own_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
-    let (Ok(origin), Some(host)) = (origin.to_str(), host_of(headers)) else { return false };
+    let Ok(origin) = origin.to_str() else { return false };
+    let forwarded = headers.get_all(FORWARDED_HOST).into_iter().filter_map(|value| value.to_str().ok());
+    let mut hosts = host_of(headers).into_iter().chain(forwarded.flat_map(|value| value.split(',')));
+    hosts.any(|host| !host.trim().is_empty() && is_origin_of(origin, host.trim()))
+}
+
+fn is_origin_of(origin: &str, host: &str) -> bool {
     let with_port = |scheme: &str, port: &str| {
         let place = origin.strip_prefix(scheme)?;
         Some(place.eq_ignore_ascii_case(host) || format!("{place}{port}").eq_ignore_ascii_case(host))
@@ -264,11 +278,43 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_may_tell_the_host_that_the_browser_named() {
+        let gate = gate();
+        let from = |forwarded: &str, origin: &str| {
+            let told = ("x-forwarded-host", forwarded);
+            gate.admit(&headers(&[COOKIE, ("host", "127.0.0.1:8787"), told, ("origin", origin)]))
+        };
+        for (forwarded, origin) in [
+            ("lab.example", "https://lab.example"),
+            ("lab.example:443", "https://lab.example"),
+            ("lab.example:8443", "https://lab.example:8443"),
+            ("lab.example, inner:80", "https://lab.example"),
+            ("outer,lab.example", "http://lab.example"),
+            ("lab.example", "http://127.0.0.1:8787"),
+        ] {
+            assert_eq!(from(forwarded, origin), Ok(()), "{forwarded} {origin}");
+        }
+        for (forwarded, origin) in [
+            ("lab.example", "https://evil.example"),
+            ("lab.example", "https://lab.example:8443"),
+            ("lab.example", "https://lab.example.evil.example"),
+            ("", "null"),
+            ("", "https://"),
+            (",", "http://"),
+        ] {
+            assert_eq!(from(forwarded, origin), Err(Refusal::ForeignOrigin), "{forwarded} {origin}");
+        }
+        let foreign_host = [COOKIE, ("host", "evil.example"), ("x-forwarded-host", "localhost")];
+        assert_eq!(gate.admit(&headers(&foreign_host)), Err(Refusal::ForeignHost), "Host itself is checked");
+    }
+
+    #[test]
     fn the_cookie_is_strict_and_named_after_the_cluster() {
         let cookie = gate().cookie();
         assert!(cookie.starts_with("rask-0123456789abcdef=00112233; "), "{cookie}");
-        for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="] {
+        for part in ["HttpOnly", "SameSite=Strict", "Max-Age="] {
             assert!(cookie.contains(part), "{cookie}");
         }
+        assert!(!cookie.contains("Path") && !cookie.contains("Domain"), "{cookie}");
     }
 }

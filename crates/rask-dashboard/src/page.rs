@@ -7,7 +7,7 @@ pub(crate) const INDEX: &[u8] = include_bytes!("../page/index.html");
 
 /// One file of the page. It says nothing of the cluster, so anyone may have it.
 pub(crate) struct Asset {
-    /// Its name below `/assets/`.
+    /// Its name below `assets/`.
     pub name: &'static str,
     pub media_type: &'static str,
     pub bytes: &'static [u8],
@@ -61,6 +61,7 @@ assets! {
     "picture_view.js", JAVASCRIPT;
     "progress.js", JAVASCRIPT;
     "refresh.js", JAVASCRIPT;
+    "root.js", JAVASCRIPT;
     "router.js", JAVASCRIPT;
     "series.js", JAVASCRIPT;
     "status.js", JAVASCRIPT;
@@ -88,21 +89,40 @@ pub(crate) fn asset(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
 }
 
-/// What a browser shows that came without the token. `path` is what it asked for, without its query.
+/// What a browser shows that came without the token.
 ///
 /// The link to the same place is for those who have the cookie already and follow a link from another site, a notebook's say:
 /// browsers withhold the cookie then, and send it when the click is on a page of this site.
-pub(crate) fn no_token(path: &str) -> String {
+pub(crate) const NO_TOKEN: &str = "<!doctype html>
+<html lang=\"en\">
+<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: token needed</title>\
+<link rel=\"stylesheet\" href=\"assets/style.css\"></head>
+<body class=\"refused\">
+<h1>This page needs the cluster's token</h1>
+<p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
+<code>rask scheduler</code> prints it when it starts.</p>
+<p>If this browser has opened that link before: <a href=\"\">open again</a>.</p>
+</body>
+</html>
+";
+
+/// What `/` gives below a path that a proxy says it has put before: a page that goes on to Status there; nothing if this is no path.
+///
+/// For whoever typed `…/proxy/8787` without a slash at the end: there, a relative address would mean something beside the dashboard.
+/// A redirect would not do, since proxies rewrite its address, each in its own way.
+pub(crate) fn onward(prefix: &str, query: Option<&str>) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%@+,=:!".contains(c);
     // Two slashes at the beginning would name another host.
-    let again = format!("/{}", escape(path.trim_start_matches(['/', '\\'])));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>rask: token needed</title><link rel=\"stylesheet\" href=\"/assets/style.css\"></head>\n<body class=\"refused\">\n\
-         <h1>This page needs the cluster's token</h1>\n\
-         <p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
-         <code>rask scheduler</code> prints it when it starts.</p>\n\
-         <p>If this browser has opened that link before: <a href=\"{again}\">open again</a>.</p>\n</body>\n</html>\n"
-    )
+    if !prefix.starts_with('/') || prefix.starts_with("//") || !prefix.chars().all(is_plain) {
+        return None;
+    }
+    let query = query.map(|query| format!("?{}", escape(query))).unwrap_or_default();
+    let status = format!("{}/status{query}", prefix.trim_end_matches('/'));
+    Some(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>rask</title>\
+         <meta http-equiv=\"refresh\" content=\"0; url={status}\"></head>\n\
+         <body><p><a href=\"{status}\">Status</a></p></body>\n</html>\n"
+    ))
 }
 
 /// A text as HTML, also within quotes.
@@ -148,10 +168,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_shown_escaped() {
-        let text = no_token("/tasks/\"><script>alert(1)</script>");
-        assert!(!text.contains("<script"), "{text}");
-        assert!(text.contains("href=\"/tasks/&quot;&gt;&lt;script&gt;"), "{text}");
-        assert!(no_token("//evil.example/x").contains("href=\"/evil.example/x\""));
+    fn a_path_before_the_root_is_gone_to_if_it_is_one() {
+        let page = onward("/user/al%40ice/proxy/8787", Some("token=1&x='\"><script>")).unwrap();
+        let address = "/user/al%40ice/proxy/8787/status?token=1&amp;x=&#39;&quot;&gt;&lt;script&gt;\"";
+        assert!(page.contains(&format!("content=\"0; url={address}")), "{page}");
+        assert!(page.contains(&format!("href=\"{address}")), "{page}");
+        assert!(onward("/a/", None).unwrap().contains("url=/a/status\""));
+        for none in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\"><script>",
+            "/a b",
+            "/a;url=x",
+            "javascript:x",
+        ] {
+            assert_eq!(onward(none, None), None, "{none}");
+        }
     }
 }

@@ -28,6 +28,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// Set by proxies that take a path away: which one.
+const FORWARDED_PREFIX: &str = "x-forwarded-prefix";
+
 /// What all answers are made from.
 pub(crate) struct Site {
     pub gate: Gate,
@@ -43,18 +46,21 @@ pub(crate) struct Site {
 }
 
 /// All paths.
+///
+/// A proxy may show them below a path of its own and take that away before it asks here. So what is answered names nothing by an
+/// absolute path, and all pages lie directly below the root: the same relative addresses are right on each. Keys and names stand in
+/// the query, because proxies decode and tidy paths: one with a slash would come to lie deeper than its page believes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
-    let pages =
-        ["/", "/status", "/graph", "/workers", "/workers/{*name}", "/tasks", "/tasks/{*key}", "/events"];
+    let pages = ["/", "/status", "/graph", "/workers", "/worker", "/tasks", "/task", "/events"];
     let pages = pages.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
     let pages = pages.route_layer(from_fn_with_state(site.clone(), admit_reader));
     let data = Router::new()
         .route("/api/v1/live", get(live::live))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/workers", get(api::workers))
-        .route("/api/v1/workers/{*name}", get(api::worker))
+        .route("/api/v1/worker", get(api::worker))
         .route("/api/v1/tasks", get(api::tasks))
-        .route("/api/v1/tasks/{*key}", get(api::task))
+        .route("/api/v1/task", get(api::task))
         .route("/api/v1/graph", get(api::graph))
         .route("/api/v1/events", get(api::events))
         .route("/metrics", get(api::metrics))
@@ -97,12 +103,16 @@ async fn guarded(request: Request, next: Next) -> Response {
 /// The link is answered with the page itself. If it were answered with another address, a browser that comes from another
 /// site would withhold the new cookie there.
 async fn admit_reader(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let prefix = request.headers().get(FORWARDED_PREFIX).and_then(|value| value.to_str().ok());
+    if request.uri().path() == "/"
+        && let Some(onward) = prefix.and_then(|prefix| page::onward(prefix, request.uri().query()))
+    {
+        return Html(onward).into_response();
+    }
     let by_link = site.gate.has_link_token(request.uri(), request.headers());
     if !by_link && let Err(refusal) = site.gate.admit(request.headers()) {
         return match refusal {
-            Refusal::NoToken => {
-                (StatusCode::UNAUTHORIZED, Html(page::no_token(request.uri().path()))).into_response()
-            }
+            Refusal::NoToken => (StatusCode::UNAUTHORIZED, Html(page::NO_TOKEN)).into_response(),
             _ => Failure::from(refusal).into_response(),
         };
     }

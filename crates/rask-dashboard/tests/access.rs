@@ -20,9 +20,13 @@ fn the_link_is_answered_with_the_page_and_a_cookie() {
     assert!(page.body.contains("<title>rask"), "{}", page.body);
     let cookie = page.header("set-cookie").unwrap();
     assert!(cookie.starts_with(&format!("{COOKIE}={TOKEN};")), "{cookie}");
-    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+    for part in ["HttpOnly", "SameSite=Strict"] {
         assert!(cookie.contains(part), "{cookie}");
     }
+    assert!(
+        !cookie.contains("Path") && !cookie.contains("Domain"),
+        "for the folder of the page alone: {cookie}"
+    );
     let head = served.request("HEAD", path, &[]);
     assert_eq!((head.status, head.body.as_str()), (200, ""));
 }
@@ -35,9 +39,9 @@ fn every_page_wants_the_token_and_says_where_to_find_it() {
         "/status",
         "/graph",
         "/workers",
-        "/workers/a",
+        "/worker?name=a",
         "/tasks",
-        "/tasks/x/y%2F",
+        "/task?key=x%2Fy",
         "/events",
         "/status?token=no",
     ] {
@@ -50,8 +54,56 @@ fn every_page_wants_the_token_and_says_where_to_find_it() {
         assert_eq!((shown.status, shown.body.contains("<title>rask<")), (200, true), "{path}");
         assert!(shown.header("set-cookie").is_some(), "the cookie lives on: {path}");
     }
-    let again = served.request("GET", "/tasks/%22%3E%3Cscript%3E?token=no", &[]);
-    assert!(again.body.contains("href=\"/tasks/%22%3E%3Cscript%3E\">open again"), "{}", again.body);
+    let again = served.request("GET", "/task?key=%22%3E%3Cscript%3E&token=no", &[]);
+    assert!(again.body.contains("<a href=\"\">open again"), "the same place: {}", again.body);
+    assert!(!again.body.contains("script"), "{}", again.body);
+}
+
+#[test]
+fn a_proxy_may_show_the_pages_below_any_path() {
+    let served = serve();
+    let cookie = format!("{COOKIE}={TOKEN}");
+    for path in ["/", "/status", "/workers", "/worker?name=a%2Fb", "/tasks", "/task?key=a%2F..%2Fb", "/nope"]
+    {
+        for headers in [&[("Cookie", cookie.as_str())][..], &[]] {
+            let answer = served.request("GET", path, headers);
+            assert_eq!(answer.header("location"), None, "{path}");
+            let mut addresses = answer.body.split(['"', '\'']).filter(|text| text.contains('/'));
+            assert_eq!(addresses.find(|text| text.starts_with('/') || text.contains("//")), None, "{path}");
+        }
+    }
+    let prefixed = [("X-Forwarded-Prefix", "/user/alice/proxy/8787")];
+    let onward = served.request("GET", "/?token=x", &prefixed);
+    assert_eq!((onward.status, onward.header("set-cookie")), (200, None));
+    assert!(onward.body.contains("url=/user/alice/proxy/8787/status?token=x\""), "{}", onward.body);
+    assert_eq!(served.request("GET", "/status", &prefixed).status, 401, "only the root goes on");
+    assert_eq!(served.request("GET", "/", &[("X-Forwarded-Prefix", "//evil.example")]).status, 401);
+    // All pages lie directly below the root: relative addresses would mean something else further down.
+    for deeper in ["/tasks/a", "/tasks/a/b", "/workers/a", "/status/", "/task/?key=a"] {
+        assert_eq!(served.get(deeper).status, 404, "{deeper}");
+    }
+}
+
+#[test]
+fn a_page_that_a_proxy_shows_at_another_host_is_the_dashboards_own() {
+    let served = serve();
+    let cookie = format!("{COOKIE}={TOKEN}");
+    let status = |headers: &[(&str, &str)]| {
+        let headers = [&[("Cookie", cookie.as_str()), ("Origin", "https://hub.example")], headers].concat();
+        match served.live(&headers) {
+            Ok(_) => 101,
+            Err(tungstenite::Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(status(&[]), 403, "the proxy says nothing of the host that the browser named");
+    assert_eq!(status(&[("X-Forwarded-Host", "hub.example")]), 101);
+    assert_eq!(status(&[("X-Forwarded-Host", "other.example")]), 403);
+    assert_eq!(status(&[("Host", "hub.example")]), 403, "nobody has shown the token at that name yet");
+    let link = format!("/status?token={TOKEN}");
+    assert_eq!(served.request("GET", &link, &[("Host", "hub.example")]).status, 200);
+    assert_eq!(status(&[("Host", "hub.example")]), 101, "TLS ends at the proxy");
+    assert_eq!(status(&[("Host", "hub.example:443")]), 101);
 }
 
 #[test]
@@ -117,9 +169,10 @@ fn a_name_at_which_the_link_was_opened_is_good_afterwards() {
 fn the_pages_files_are_for_everyone_and_fetched_once() {
     let served = serve();
     let page = served.get("/status").body;
-    let names: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    let names: Vec<&str> = page.split('"').filter(|text| text.starts_with("assets/")).collect();
     assert!(names.iter().any(|name| name.ends_with(".js")), "{page}");
     for name in names {
+        let name = &format!("/{name}");
         let file = served.request("GET", name, &[]);
         assert_eq!((file.status, file.header("cache-control")), (200, Some("no-cache")), "{name}");
         assert!(file.header("content-type").is_some() && !file.body.is_empty(), "{name}");

@@ -81,7 +81,7 @@ fn workers_are_found_by_name_address_and_number() {
     let row = &listed["workers"][0];
     assert_eq!((row["name"].as_str(), listed["workers"].as_array().unwrap().len()), (Some("w/ö \"1\""), 1));
     let names = [row["name"].as_str().unwrap(), row["address"].as_str().unwrap(), &row["id"].to_string()]
-        .map(|name| format!("/api/v1/workers/{}", encoded(name)));
+        .map(|name| format!("/api/v1/worker?name={}", encoded(name)));
     let waiting = cluster.submit("slow", "wait", NewKey::Session, "", &[]);
     for path in &names {
         let page = cluster.served.until(path, |page| page["assigned"][0]["prefix"] == "slow");
@@ -90,7 +90,7 @@ fn workers_are_found_by_name_address_and_number() {
     }
     cluster.open_gate();
     cluster.wait(&[waiting]);
-    let unknown = cluster.served.get("/api/v1/workers/bob");
+    let unknown = cluster.served.get("/api/v1/worker?name=bob");
     assert_eq!(unknown.status, 404);
     assert!(unknown.json()["error"].as_str().unwrap().contains("\"bob\""));
 }
@@ -153,7 +153,7 @@ fn a_task_is_told_by_its_key_whatever_it_is() {
     let first = cluster.submit_named(Key::Str("first".into()), "wait", "", &[]);
     let futures = keys.clone().map(|key| cluster.submit_named(key, "fail", evil, &[first]));
     for key in &keys {
-        let path = format!("/api/v1/tasks/{}", encoded(&key.to_string()));
+        let path = format!("/api/v1/task?key={}", encoded(&key.to_string()));
         let task = cluster.served.until(&path, |task| task["n_dependencies"] == 1);
         assert_eq!(task["key"], key.to_string());
         assert!(matches!(task["state"].as_str(), Some("waiting" | "processing")), "{task:#}");
@@ -165,13 +165,13 @@ fn a_task_is_told_by_its_key_whatever_it_is() {
     for future in futures {
         let _ = cluster.client.wait(&[future], rask_client::WaitFor::All, Some(PATIENCE), &mut || false);
     }
-    let path = format!("/api/v1/tasks/{}", encoded(evil));
+    let path = format!("/api/v1/task?key={}", encoded(evil));
     let task = cluster.served.until(&path, |task| task["state"] == "erred");
     assert_eq!(task["error"]["text"], evil);
     assert!(task["story"].as_array().unwrap().len() >= 2);
-    let first = cluster.served.until("/api/v1/tasks/first", |_| true);
+    let first = cluster.served.until("/api/v1/task?key=first", |_| true);
     assert_eq!(first["state"], "memory");
-    let unknown = cluster.served.get("/api/v1/tasks/nothing%20such");
+    let unknown = cluster.served.get("/api/v1/task?key=nothing%20such");
     assert_eq!(unknown.status, 404);
     assert!(unknown.json()["error"].as_str().unwrap().contains("nothing such is not known here"));
 }

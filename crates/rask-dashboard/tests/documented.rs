@@ -69,11 +69,11 @@ fn every_field_is_described_and_every_description_is_of_a_field() {
     assert_eq!(fields(&cluster.served.until("/api/v1/events", |_| true)["events"][0]), braced("## Events"));
 
     let slow = |page: &Value| page["executing"][0]["key"] == "slow";
-    let worker = cluster.served.until("/api/v1/workers/alice", slow);
+    let worker = cluster.served.until("/api/v1/worker?name=alice", slow);
     assert_eq!(fields(first(&worker["executing"])), braced("- `executing`"));
     assert_eq!(fields(first(&worker["assigned"])), braced("- `assigned`"));
     assert_eq!(fields(first(&worker["log"])), braced("- `log`"));
-    assert_eq!(fields(&worker), braced("`/api/v1/workers/NAME` (or"));
+    assert_eq!(fields(&worker), braced("`/api/v1/worker?name=NAME` (or"));
 
     let tasks = cluster.served.until("/api/v1/tasks", |_| true);
     assert_eq!(fields(&tasks), braced("`/api/v1/tasks` gives"));
@@ -81,18 +81,18 @@ fn every_field_is_described_and_every_description_is_of_a_field() {
     let row: BTreeSet<String> =
         row[..row.find('}').unwrap()].split('"').skip(1).step_by(2).map(str::to_owned).collect();
     assert_eq!(fields(first(&tasks["tasks"])), row);
-    let of_task = "`/api/v1/tasks/KEY`, with";
-    let task = cluster.served.until("/api/v1/tasks/bad", |task| task["state"] == "erred");
+    let of_task = "`/api/v1/task?key=KEY`, with";
+    let task = cluster.served.until("/api/v1/task?key=bad", |task| task["state"] == "erred");
     assert_eq!(fields(&task), table(of_task));
     assert_eq!(fields(first(&task["story"])), braced("| `story`"));
     assert_eq!(fields(&task["error"]), braced("| `error`"));
-    let other = cluster.served.until("/api/v1/tasks/slow", |task| task["n_dependents"] == 1);
+    let other = cluster.served.until("/api/v1/task?key=slow", |task| task["n_dependents"] == 1);
     assert_eq!(fields(first(&other["dependents"])), braced("| `dependencies`"));
 
     let graph = cluster.served.until("/api/v1/graph", |graph| graph["shown"] == 3);
     assert_eq!(fields(&graph), table("## The graph"));
     assert_eq!(fields(first(&graph["nodes"])), braced("| `nodes`"));
-    assert_eq!(cluster.served.get("/api/v1/tasks/none").json().as_object().unwrap().len(), 1);
+    assert_eq!(cluster.served.get("/api/v1/task?key=none").json().as_object().unwrap().len(), 1);
     cluster.open_gate();
     cluster.wait(&[after_it]);
 }

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 PATHS = [
     "/api/v1/status",
     "/api/v1/workers",
-    "/api/v1/workers/0",
+    "/api/v1/worker?name=0",
     "/api/v1/tasks",
     "/api/v1/graph",
     "/api/v1/events",
@@ -30,7 +30,7 @@ def test_health_does_not(at_work):
     assert at_work.get("/health", "") == (200, "ok\n")
 
 
-@pytest.mark.parametrize("path", ["/", "/status", "/tasks/total-0", "/status?token=wrong"])
+@pytest.mark.parametrize("path", ["/", "/status", "/task?key=total-0", "/status?token=wrong"])
 def test_a_browser_without_it_is_told_where_it_is(browser, at_work, path):
     context = browser.new_context()
     page = context.new_page()

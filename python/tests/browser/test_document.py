@@ -86,8 +86,8 @@ def test_events(pulse, at_work):
 
 
 def test_a_worker(at_work):
-    row = at_work.json("/api/v1/tasks/slow-0")["workers"][0]
-    answer = at_work.json(f"/api/v1/workers/{row}")
+    row = at_work.json("/api/v1/task?key=slow-0")["workers"][0]
+    answer = at_work.json(f"/api/v1/worker?name={row}")
     section = TEXT.split("## A worker")[1].split("\n## ")[0]
     assert set(answer) == set(re.findall(r'"(\w+)"', re.search(r"gives `(\{.+?\})`", section, re.DOTALL)[1]))
     assert set(answer["worker"]) == fields("A worker row:")
@@ -111,9 +111,9 @@ def test_rows_of_tasks(at_work):
 
 @pytest.mark.parametrize("key", ["total-0", "slow-0", "failing-0", "after-0", "nowhere-0", "load-1"])
 def test_a_task(at_work, key):
-    task = at_work.json(f"/api/v1/tasks/{quote(key, safe='')}")
-    rows = tables()["`/api/v1/tasks/KEY`, with the key percent-encoded, gives:"]
-    section = TEXT.split("`/api/v1/tasks/KEY`, with the key percent-encoded")[1].split("\n## ")[0]
+    task = at_work.json(f"/api/v1/task?key={quote(key, safe='')}")
+    rows = tables()["`/api/v1/task?key=KEY`, with the key percent-encoded, gives:"]
+    section = TEXT.split("`/api/v1/task?key=KEY`, with the key percent-encoded")[1].split("\n## ")[0]
     assert set(task) == set(rows)
     for name in ("transfers", "story", "error"):
         expected = set(re.findall(r'"(\w+)"', re.search(rf"\| `{name}` \| `(\{{.+?\}})`", section)[1]))
@@ -137,7 +137,8 @@ def test_the_graph(at_work):
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("tasks/nobody", 404), ("workers/nobody", 404), ("tasks?limit=0", 400), ("x", 404)]
+    ("path", "status"),
+    [("task?key=nobody", 404), ("worker?name=nobody", 404), ("tasks?limit=0", 400), ("x", 404)],
 )
 def test_errors(at_work, path, status):
     found, body = at_work.get(f"/api/v1/{path}")

@@ -21,7 +21,7 @@ def test_keys_in_the_list_of_tasks(visitor):
 @pytest.mark.parametrize("number", range(len(hostile.ALL)))
 def test_keys_on_their_own_pages(visitor, number):
     text = hostile.ALL[number]
-    page = visitor.open(f"/tasks/{quote(text, safe='')}")
+    page = visitor.open(f"/task?key={quote(text, safe='')}")
     expect(page.locator(".state-badge")).to_have_text("memory")
     assert page.locator("h1").text_content() == text
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
@@ -47,7 +47,7 @@ def test_prefixes(visitor):
 
 @pytest.mark.parametrize("number", range(len(hostile.ALL)))
 def test_errors(visitor, number):
-    page = visitor.open(f"/tasks/failing-{number}")
+    page = visitor.open(f"/task?key=failing-{number}")
     expect(page.locator(".error-text")).to_contain_text(hostile.ALL[number].splitlines()[0][:100])
     expect(page.locator("pre.traceback")).to_contain_text("ValueError")
 
@@ -59,9 +59,9 @@ def test_errors_among_the_events(visitor):
 
 
 def test_logs(visitor):
-    name = visitor.at_work.json("/api/v1/tasks/say-0")["workers"]
-    worker = name[0] if name else visitor.at_work.json("/api/v1/tasks/slow-0")["workers"][0]
-    page = visitor.open(f"/workers/{worker}")
+    name = visitor.at_work.json("/api/v1/task?key=say-0")["workers"]
+    worker = name[0] if name else visitor.at_work.json("/api/v1/task?key=slow-0")["workers"][0]
+    page = visitor.open(f"/worker?name={worker}")
     for topic in ("log", "print"):
         for text in (hostile.SCRIPT, hostile.HANDLER):
             line = page.locator(f".log-lines li[data-topic={topic}] .log-text", has_text=text)

@@ -50,7 +50,7 @@ def test_light_and_dark(visitor):
 
 
 @pytest.mark.parametrize(
-    "path", ["status", "graph", "workers", "workers/0", "tasks", "tasks/total-0", "events"]
+    "path", ["status", "graph", "workers", "worker?name=0", "tasks", "task?key=total-0", "events"]
 )
 def test_a_narrow_window(visitor, path):
     page = visitor.open(f"/{path}")
@@ -81,7 +81,7 @@ def test_the_table_of_workers(visitor):
 
 def test_the_page_of_a_worker(visitor):
     at_work = visitor.at_work
-    busy = at_work.json("/api/v1/tasks/slow-0")["workers"][0]
+    busy = at_work.json("/api/v1/task?key=slow-0")["workers"][0]
     page = visitor.open("/workers")
     page.get_by_role("link", name=busy, exact=True).click()
     expect(page.locator("h1")).to_have_text(busy)
@@ -94,12 +94,12 @@ def test_the_page_of_a_worker(visitor):
     expect(page.locator(".log-lines li[data-topic=worker]").first).to_contain_text("joined")
     expect(page.locator(".worker-memory canvas")).to_be_visible()
     executing.get_by_role("link").click()
-    expect(page).to_have_url(re.compile("/tasks/slow-0$"))
+    expect(page).to_have_url(re.compile(r"/task\?key=slow-0$"))
 
 
 def test_the_page_of_a_worker_that_is_not_there(visitor):
     visitor.complaints.expected = "404"
-    page = visitor.open("/workers/nobody")
+    page = visitor.open("/worker?name=nobody")
     expect(page.locator(".empty")).to_contain_text("nobody")
 
 
@@ -133,14 +133,14 @@ def test_tasks_page_by_page(visitor):
 
 
 def test_the_page_of_a_task(visitor):
-    page = visitor.open("/tasks/total-0")
+    page = visitor.open("/task?key=total-0")
     expect(page.locator(".state-badge")).to_have_text("memory")
-    explain = visitor.at_work.json("/api/v1/tasks/total-0")["explain"]
+    explain = visitor.at_work.json("/api/v1/task?key=total-0")["explain"]
     expect(page.locator(".explain")).to_have_text(explain)
     expect(page.locator(".relatives", has_text="Depends on (6)").locator("a")).to_have_count(6)
     expect(page.locator(".facts")).to_contain_text("Duration")
     page.get_by_role("link", name="clean-3").click()
-    expect(page).to_have_url(re.compile("/tasks/clean-3$"))
+    expect(page).to_have_url(re.compile(r"/task\?key=clean-3$"))
     expect(page.locator(".relatives", has_text="Needed by").get_by_role("link")).to_have_text(["total-0"])
     page.get_by_role("link", name="load-3").click()
     expect(page.locator("h1")).to_have_text("load-3")
@@ -148,30 +148,30 @@ def test_the_page_of_a_task(visitor):
 
 def test_the_transfers_of_a_value(visitor):
     """Those that were fetched together share an entry, which names one of them."""
-    tasks = [visitor.at_work.json(f"/api/v1/tasks/load-{n}") for n in range(6)]
+    tasks = [visitor.at_work.json(f"/api/v1/task?key=load-{n}") for n in range(6)]
     named = next(task["key"] for task in tasks if task["transfers"])
-    page = visitor.open(f"/tasks/{named}")
+    page = visitor.open(f"/task?key={named}")
     rows = page.locator(".transfers-panel tbody tr")
     expect(rows.first).to_contain_text("KiB")
     expect(rows.first.get_by_role("link").first).to_have_text(re.compile("^[01]$"))
 
 
 def test_the_story_of_a_task(visitor):
-    page = visitor.open("/tasks/slow-0")
+    page = visitor.open("/task?key=slow-0")
     expect(page.locator(".state-badge")).to_have_text("processing")
     steps = page.locator(".story li")
     expect(steps.last).to_contain_text("processing")
-    assert steps.count() == len(visitor.at_work.json("/api/v1/tasks/slow-0")["story"])
+    assert steps.count() == len(visitor.at_work.json("/api/v1/task?key=slow-0")["story"])
 
 
 def test_why_a_task_does_not_run(visitor):
-    page = visitor.open("/tasks/nowhere-0")
+    page = visitor.open("/task?key=nowhere-0")
     expect(page.locator(".state-badge")).to_have_text("no-worker")
     expect(page.locator(".explain")).to_contain_text("unicorn")
 
 
 def test_a_task_that_erred(visitor):
-    page = visitor.open("/tasks/failing-0")
+    page = visitor.open("/task?key=failing-0")
     expect(page.locator(".state-badge")).to_have_text("erred")
     expect(page.locator(".panel.error")).to_contain_text("ValueError")
     expect(page.locator("pre.traceback")).to_contain_text("in fail")
@@ -179,7 +179,7 @@ def test_a_task_that_erred(visitor):
 
 def test_a_task_that_nobody_knows(visitor):
     visitor.complaints.expected = "404"
-    page = visitor.open("/tasks/never%2Fwas")
+    page = visitor.open("/task?key=never%2Fwas")
     expect(page.locator("h1")).to_have_text("never/was")
     expect(page.locator(".empty")).to_contain_text("not known")
 
@@ -194,7 +194,7 @@ def test_the_graph(visitor):
     expect(page.locator("#tooltip")).to_be_visible()
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_url(re.compile("/tasks/.+"))
+    page.wait_for_url(re.compile(r"/task\?key=.+"))
 
 
 def hover_over_a_node(page):

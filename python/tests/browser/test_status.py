@@ -95,7 +95,7 @@ def test_a_bar_leads_to_its_task(visitor, page, stream):
     find_bar(page, stream)
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_url(re.compile("/tasks/.+"))
+    page.wait_for_url(re.compile(r"/task\?key=.+"))
     expect(page.locator("h1.key")).not_to_be_empty()
     expect(page.locator("#tooltip")).to_be_hidden()
 
