@@ -32,6 +32,7 @@ def _hand_over_settings() -> None:
 
     allowed_failures = config.get("distributed.scheduler.allowed-failures", 3)
     os.environ["RASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(allowed_failures)
+    os.environ["RASK_DISTRIBUTED__DASHBOARD__LINK"] = str(config.get("distributed.dashboard.link") or "")
 
 
 if __name__ == "__main__":

@@ -365,3 +365,16 @@ def test_the_setting_of_allowed_failures_reaches_the_scheduler(desk):
     desk.worker(scheduler.address, "--nthreads", "1")
     with Client(scheduler.address) as client, pytest.raises(KilledWorker):
         client.submit(os._exit, 3, key="deadly").result(PATIENCE_S)
+
+
+def test_the_scheduler_prints_the_dashboards_link_as_the_setting_says(desk):
+    desk.environment["RASK_DISTRIBUTED__DASHBOARD__LINK"] = "{A_HUBS_PREFIX}proxy/{port}/status"
+    desk.environment["A_HUBS_PREFIX"] = "/user/alice/"
+    scheduler = desk.scheduler()
+    assert re.search(r"dashboard +/user/alice/proxy/\d+/status\?token=[0-9a-f]{32}\n", scheduler.text)
+    with Client(scheduler.address) as client:
+        assert client.dashboard_link.startswith("http://"), "this program has no such setting"
+    del desk.environment["A_HUBS_PREFIX"]
+    other = desk.scheduler()
+    other.wait_for(r"rask scheduler: .*distributed\.dashboard\.link.* A_HUBS_PREFIX is neither")
+    other.wait_for(r"dashboard +http://.+/status\?token=[0-9a-f]{32}\n")

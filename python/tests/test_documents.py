@@ -241,6 +241,7 @@ def source_text() -> str:
     """All source, with string literals that span lines made whole."""
     files = [
         *(ROOT / "crates").glob("*/src/**/*.rs"),
+        *(ROOT / "crates").glob("*/page/*.js"),
         *(ROOT / "python" / "rask").glob("**/*.py"),
         ROOT / "Makefile",
     ]

@@ -22,6 +22,9 @@ const DASHBOARD_PORT: u16 = 8787;
 /// The environment variable with the setting `distributed.scheduler.allowed-failures`.
 const ALLOWED_FAILURES_VARIABLE: &str = "RASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES";
 
+/// The environment variable with the setting `distributed.dashboard.link`.
+const DASHBOARD_LINK_VARIABLE: &str = "RASK_DISTRIBUTED__DASHBOARD__LINK";
+
 /// Start a scheduler.
 #[derive(Args, Debug)]
 #[command(after_help = "Exit codes: 0 ended by a signal or by a client, 1 broke down, 2 cannot run as told.")]
@@ -82,8 +85,8 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let published = publish(&access, options.access_file.as_deref())?;
     let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
 
-    let link = dashboard.as_ref().map(Dashboard::link);
-    greet(&access, options.access_file.as_deref().unwrap_or(published.path()), link);
+    let link = dashboard.as_ref().map(|dashboard| for_browsers(dashboard.link()));
+    greet(&access, options.access_file.as_deref().unwrap_or(published.path()), link.as_deref());
 
     if scheduler.wait() {
         say("rask scheduler: shut down by a client");
@@ -209,6 +212,16 @@ fn publish(access: &AccessFile, path: Option<&Path>) -> Result<AccessGuard, Fail
     }
     access.publish().map_err(|error| {
         Failure::usage(format!("{error}; another folder can be named in {}", access::FOLDER_VARIABLE))
+    })
+}
+
+/// The dashboard's link as the settings say that browsers find it.
+fn for_browsers(served: &str) -> String {
+    let Ok(template) = std::env::var(DASHBOARD_LINK_VARIABLE) else { return served.to_owned() };
+    let variable = |name: &str| std::env::var(name).ok();
+    rask_dashboard::told_link(served, &template, variable).unwrap_or_else(|error| {
+        eprintln!("rask scheduler: {error}; the dashboard's own address is given instead");
+        served.to_owned()
     })
 }
 

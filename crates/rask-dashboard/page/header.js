@@ -117,12 +117,13 @@ function startConnection() {
     reconnecting: "reconnecting",
     ended: "ended",
     refused: "no access",
+    blocked: "no live data",
   };
   const draw = () => {
     place.dataset.connection = live.connection;
     setText(place, words[live.connection]);
     document.body.classList.toggle("stale", live.connection !== "live" && live.connection !== "connecting");
-    notice.hidden = live.connection !== "ended" && live.connection !== "refused";
+    notice.hidden = live.connection !== "ended" && live.connection !== "refused" && live.connection !== "blocked";
     if (live.connection === "ended") {
       replace(
         notice,
@@ -131,6 +132,7 @@ function startConnection() {
         h("button", { type: "button", onclick: () => live.retryNow() }, "Try now"),
       );
     } else if (live.connection === "refused") replace(notice, ...refusal());
+    else if (live.connection === "blocked") replace(notice, ...blockade());
   };
   live.listeners.add(draw);
   draw();
@@ -143,6 +145,16 @@ function refusal() {
     "Open the link with the token: the scheduler prints it as it starts, and ",
     h("code", {}, "client.dashboard_link"),
     " gives it.",
+  ];
+}
+
+/** What stands between is to blame: plain questions are answered, the WebSocket is not. */
+function blockade() {
+  return [
+    h("strong", {}, "The cluster answers, but no WebSocket to it can be opened. "),
+    "A proxy in between must pass on WebSockets, and the header ",
+    h("code", {}, "Host"),
+    " as the browser sent it; docs/dashboard.md has an example.",
   ];
 }
 

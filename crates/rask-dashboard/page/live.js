@@ -14,7 +14,7 @@ const GOING_AWAY = 1001;
 /** Silence after which a page that comes to the front asks whether anybody is there: a laptop may have slept. */
 const DOUBT_MS = 30000;
 
-/** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"} Connection */
+/** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"|"blocked"} Connection */
 
 class Live {
   constructor() {
@@ -25,6 +25,8 @@ class Live {
     /** @type {WebSocket|null} */
     this.socket = null;
     this.attempts = 0;
+    /** How many plain questions were answered since the socket was last open. */
+    this.answers = 0;
     this.brokenMs = performance.now();
     this.heardMs = 0;
     this.timer = 0;
@@ -52,6 +54,7 @@ class Live {
     this.heardMs = performance.now();
     if (message.type === "hello") {
       this.attempts = 0;
+      this.answers = 0;
       this.say("live");
       if (this.group !== undefined) this.send({ watch: "graph", group: this.group });
     } else if (message.type === "pulse") store.apply(message);
@@ -62,8 +65,8 @@ class Live {
   broken(code) {
     this.socket = null;
     if (this.connection === "live") this.brokenMs = performance.now();
-    const ended = code === GOING_AWAY || (this.connection !== "live" && performance.now() - this.brokenMs > ENDED_AFTER_MS);
-    if (this.connection !== "refused") this.say(ended || this.connection === "ended" ? "ended" : "reconnecting");
+    const ended = code === GOING_AWAY || this.connection === "ended" || (this.connection !== "live" && this.isBrokenForLong());
+    if (this.connection !== "refused" && this.connection !== "blocked") this.say(ended ? "ended" : "reconnecting");
     this.schedule();
     void this.askWhy();
   }
@@ -79,10 +82,20 @@ class Live {
   async askWhy() {
     try {
       await get("status");
+      if (this.connection === "live") return;
+      this.answers += 1;
       if (this.connection === "refused") this.say("reconnecting");
+      // Once may be a cluster that has come back since the socket was tried.
+      else if (this.answers > 1 && this.isBrokenForLong()) this.say("blocked");
     } catch (error) {
+      this.answers = 0;
       if (error instanceof ApiError && error.status === 401) this.say("refused", error.message);
+      else if (this.connection === "blocked") this.say("ended");
     }
+  }
+
+  isBrokenForLong() {
+    return performance.now() - this.brokenMs > ENDED_AFTER_MS;
   }
 
   retryNow() {

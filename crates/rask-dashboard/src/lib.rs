@@ -7,6 +7,7 @@
 //! * `listen`: connections, and their bounds;
 //! * `routes`: which path gives what; `page` has the files, `api` the answers, `metrics` Prometheus' text;
 //! * `question`: how the scheduler is asked;
+//! * `link`: where browsers find it all;
 //! * `beat`: the pulse that all open pages share; `live` is one page's WebSocket, `graph` the pictures.
 //!
 //! `docs/dashboard-api.md` is the reference of what is answered.
@@ -17,6 +18,7 @@ mod exposition;
 mod failure;
 mod gate;
 mod graph;
+mod link;
 mod listen;
 mod live;
 mod metrics;
@@ -37,6 +39,7 @@ use rask_scheduler::Views;
 use tokio::sync::oneshot;
 
 use crate::gate::Gate;
+pub use crate::link::told_link;
 
 /// How long a dashboard that is dropped waits for its thread.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,7 +99,7 @@ impl Dashboard {
         self.port
     }
 
-    /// The link that users are told; it has the token.
+    /// The link to where it is served; it has the token. Users are told what [`told_link`] makes of it.
     pub fn link(&self) -> &str {
         &self.link
     }
@@ -108,7 +111,7 @@ impl Bound {
         self.address.port()
     }
 
-    /// The link that users are told; it has the token.
+    /// The link to where it is served; it has the token. Users are told what [`told_link`] makes of it.
     pub fn link(&self) -> String {
         let ip = match self.address.ip() {
             ip if !ip.is_unspecified() => ip,

@@ -96,7 +96,7 @@ pub(crate) fn asset(name: &str) -> Option<&'static Asset> {
 pub(crate) const NO_TOKEN: &str = "<!doctype html>
 <html lang=\"en\">
 <head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: token needed</title>\
-<link rel=\"stylesheet\" href=\"assets/style.css\"></head>
+<link rel=\"icon\" href=\"assets/icon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" href=\"assets/style.css\"></head>
 <body class=\"refused\">
 <h1>This page needs the cluster's token</h1>
 <p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
@@ -117,9 +117,11 @@ pub(crate) fn onward(prefix: &str, query: Option<&str>) -> Option<String> {
         return None;
     }
     let query = query.map(|query| format!("?{}", escape(query))).unwrap_or_default();
-    let status = format!("{}/status{query}", prefix.trim_end_matches('/'));
+    let root = prefix.trim_end_matches('/');
+    let status = format!("{root}/status{query}");
     Some(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>rask</title>\
+         <link rel=\"icon\" href=\"{root}/assets/icon.svg\" type=\"image/svg+xml\">\
          <meta http-equiv=\"refresh\" content=\"0; url={status}\"></head>\n\
          <body><p><a href=\"{status}\">Status</a></p></body>\n</html>\n"
     ))

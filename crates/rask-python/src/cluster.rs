@@ -26,6 +26,16 @@ pub struct LocalCluster {
     access_file: Option<PathBuf>,
 }
 
+/// The link to a dashboard as users are told it; `served` is that to where it is served, `template` the setting.
+///
+/// # Errors
+/// `ValueError` if the template cannot be filled.
+#[pyfunction]
+pub fn told_dashboard_link(served: &str, template: &str) -> PyResult<String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    rask_dashboard::told_link(served, template, variable).map_err(PyValueError::new_err)
+}
+
 fn sink(on_output: Py<PyAny>) -> OutputSink {
     Arc::new(move |output, bytes| {
         let stream = match output {

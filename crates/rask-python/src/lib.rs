@@ -31,6 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     worker::register(module)?;
     client::register(module)?;
     module.add_class::<cluster::LocalCluster>()?;
+    module.add_function(wrap_pyfunction!(cluster::told_dashboard_link, module)?)?;
     module.add_function(wrap_pyfunction!(draw::draw_picture, module)?)?;
     module.add_function(wrap_pyfunction!(cli::run_cli, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 
+from rask.distributed.dashboard_link import told_link
 from rask.distributed.errors import (
     FutureCancelledError,
     FuturesCancelledError,
@@ -221,8 +222,8 @@ class Client(Submission, ClusterQueries):
 
     @property
     def dashboard_link(self) -> str:
-        """Address of the dashboard."""
-        return self._session.dashboard_link
+        """Link to the dashboard with its token, made by the setting ``distributed.dashboard.link``."""
+        return told_link(self._session.dashboard_link)
 
     @property
     def loop(self) -> None:

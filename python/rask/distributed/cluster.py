@@ -11,6 +11,7 @@ import threading
 import warnings
 import weakref
 
+from rask.distributed.dashboard_link import told_link
 from rask.sizes import format_bytes, parse_bytes
 
 TYPE_CHECKING = False
@@ -243,8 +244,8 @@ class LocalCluster:
 
     @property
     def dashboard_link(self) -> str:
-        """Address of the dashboard."""
-        return self._core.dashboard_link
+        """Link to the dashboard with its token, made by the setting ``distributed.dashboard.link``."""
+        return told_link(self._core.dashboard_link)
 
     @property
     def scheduler_info(self) -> dict[str, Any]:

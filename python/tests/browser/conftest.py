@@ -131,6 +131,8 @@ class Complaints:
         self.found: list[str] = []
         self.expected: str | None = None
         """A pattern of console errors that belong to the test."""
+        self.expected_address: str | None = None
+        """What may be asked for beside what lies below `base`; without its query."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
         page.on("dialog", self._dialog)
@@ -149,7 +151,7 @@ class Complaints:
         dialog.dismiss()
 
     def _request(self, url: str, base: str) -> None:
-        if not url.startswith((base + "/", "data:")):
+        if not url.startswith((base + "/", "data:")) and url.partition("?")[0] != self.expected_address:
             self.found.append(f"requested from elsewhere: {url}")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
-from .peer import rask_only, until, wait
+from .peer import config, rask_only, until, wait
 from .tasks import behind, div, inc, noted_behind, notes, same
 
 LARGE = b"x" * 5_000
@@ -152,6 +153,27 @@ def test_client_attributes(client, shared_cluster):
 def test_dashboard_link(client, shared_cluster):
     assert re.match(r"https?://.+:\d+/status(\?token=[0-9a-f]{32})?$", client.dashboard_link)
     assert client.dashboard_link == shared_cluster.dashboard_link
+
+
+def test_the_dashboard_link_is_where_the_setting_says(client, shared_cluster, monkeypatch):
+    monkeypatch.setenv("A_HUBS_PREFIX", "/user/alice/")
+    address, token = re.match(r"(.+/status)(\?token=.+)?$", client.dashboard_link).groups("")
+    with config.set({"distributed.dashboard.link": "{A_HUBS_PREFIX}proxy/{port}/status"}):
+        expected = f"/user/alice/proxy/{urlsplit(address).port}/status{token}"
+        assert client.dashboard_link == shared_cluster.dashboard_link == expected
+        assert expected in client._repr_html_()
+    with config.set({"distributed.dashboard.link": "{scheme}://{host}:{port}/status"}):
+        assert client.dashboard_link == address + token
+
+
+@rask_only
+def test_a_setting_that_cannot_be_filled_is_warned_about(client):
+    link = client.dashboard_link
+    with config.set({"distributed.dashboard.link": "/user/{A_HUBS_USER}/proxy/{port}/status"}):
+        with pytest.warns(UserWarning, match=r"distributed\.dashboard\.link.*A_HUBS_USER"):
+            assert client.dashboard_link == link
+        with pytest.warns(UserWarning, match="A_HUBS_USER"):
+            assert link in client._repr_html_()
 
 
 @rask_only
