@@ -145,8 +145,8 @@ function updateRow(made, row) {
   setText(made.amount, `${format.count(done(row))} / ${format.count(row.total)}`);
   setText(made.mean, row.mean_s === null ? "" : format.duration(row.mean_s));
   const rest = PARTS.slice(3).filter((part) => part.of(row));
-  setText(made.erred, row.erred ? `${format.count(row.erred)} erred${rest.length ? " · " : ""}` : "");
-  setText(made.others, rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
+  setText(made.erred, row.erred ? `${format.count(row.erred)} erred` : "");
+  setText(made.others, (row.erred && rest.length ? " · " : "") + rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
   setAttribute(made.stack, "aria-label", countsOf(row));
   setAttribute(made.stack, "title", countsOf(row));
   made.element.classList.toggle("finished", !open(row) && !row.erred);

@@ -60,6 +60,16 @@ def test_a_narrow_window(visitor, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 900
 
 
+def test_beside_a_notebook_the_stream_does_not_grow_with_the_progress(visitor):
+    page = visitor.open("/status")
+    page.set_viewport_size({"width": 700, "height": 800})
+    expect(page.locator(".progress-row").first).to_be_visible()
+    stream, progress = (page.locator(name).bounding_box() for name in (".stream", ".progress"))
+    assert stream["height"] == 380
+    assert progress["height"] <= 440
+    expect(page.locator(".progress-row", has_text="failing").locator(".bad")).to_be_visible()
+
+
 def test_the_table_of_workers(visitor):
     page = visitor.open("/workers")
     rows = page.locator("tbody tr")
