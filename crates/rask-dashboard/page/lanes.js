@@ -45,10 +45,21 @@ export class Lanes {
     this.transferMax = 0;
     /** When the newest of all ended. */
     this.newest = 0;
+    /** Of what ended before, some is not here. */
+    this.knownFrom = 0;
   }
 
   clear() {
     Object.assign(this, new Lanes());
+  }
+
+  /** @param {import("./types.js").Pulse} pulse */
+  hear({ full, bars, transfers, bars_from }) {
+    const newest = this.newest;
+    if (full) this.renew(bars, transfers);
+    else this.add(bars, transfers);
+    // What was left out may be here from before.
+    if (bars_from !== null && bars_from > newest) this.knownFrom = bars_from;
   }
 
   /** @param {Bar[]} bars @param {Transfer[]} transfers */
@@ -89,6 +100,7 @@ export class Lanes {
     for (const lane of this.transfers.values()) for (const transfer of lane) ends.push(transferEnd(transfer));
     const sorted = Float64Array.from(ends).sort();
     const from = sorted[Math.max(0, sorted.length - KEPT_MAX)];
+    this.knownFrom = Math.max(this.knownFrom, from);
     this.kept = 0;
     for (const [worker, lanes] of this.threads) {
       for (const lane of lanes) {

@@ -58,8 +58,7 @@ class Store {
       this.events.set(event.number, event);
     }
     while (this.events.size > EVENTS_MAX) this.events.delete(this.events.keys().next().value ?? -1);
-    if (pulse.full) this.lanes.renew(pulse.bars, pulse.transfers);
-    else this.lanes.add(pulse.bars, pulse.transfers);
+    this.lanes.hear(pulse);
     this.history.add(pulse);
     this.at = pulse.at;
     this.receivedMs = performance.now();

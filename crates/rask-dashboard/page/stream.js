@@ -242,7 +242,7 @@ class Stream {
     const { pointer } = this;
     if (pointer && pointer.x >= this.view.gutter && !this.drag && pointer.y < this.surface.height - AXIS_PX) {
       const row = rowAt(this.groups, pointer.y + this.scroller.scrollTop);
-      if (row) this.hovered = row.thread === null ? this.transferAt(row.group, pointer.x) : this.barAt(row.group, row.thread, pointer.x);
+      if (row) this.hovered = row.thread === null ? this.transferAt(row.group, pointer.x) : (this.barAt(row.group, row.thread, pointer.x) ?? this.unknownAt(row.group, row.thread, pointer.x));
     }
     this.canvas.classList.toggle("pointing", this.hovered !== null);
     if (!pointer || !this.hovered) {
@@ -273,6 +273,13 @@ class Stream {
     if (!best) return null;
     const bar = best;
     return { row, from: bar[3], to: barEnd(bar), key: bar[8], say: () => barWords(bar, group.name, thread) };
+  }
+
+  /** Time of which it is not known what happened in it. @param {import("./stream_rows.js").Group} group @param {number} thread @param {number} x */
+  unknownAt(group, thread, x) {
+    const { knownFrom } = store.lanes;
+    if (this.timeAt(x) >= knownFrom) return null;
+    return { row: group.threads[thread], from: this.view.start, to: knownFrom, key: null, say: unknownWords };
   }
 
   /** @param {import("./stream_rows.js").Group} group @param {number} x */
@@ -332,6 +339,8 @@ function prefixSwatch(prefix) {
 
 /** @param {string} worker @param {number} thread @param {number} start */
 const whereWords = (worker, thread, start) => h("p", { class: "muted" }, h("bdi", {}, format.oneLine(worker, 60)), `, thread ${thread} · ${format.clock(start, 3)}`);
+
+const unknownWords = () => [h("p", {}, "Of this time not all executions are known any more: only the last few thousand bars are kept.")];
 
 /** @param {import("./types.js").Transfer} transfer @param {string} worker */
 function transferWords([, from, start, duration, nbytes, values, key], worker) {

@@ -37,9 +37,11 @@ export function drawStream(surface, view, groups, scrolled, hovered) {
   const ground = colour("lane");
   const marks = hatch(context);
   const transferColour = colour("transfer");
+  const unknown = store.lanes.knownFrom > view.start;
   for (const group of seen) {
     context.fillStyle = ground;
     for (const row of group.threads) context.fillRect(view.gutter, row.y, width - view.gutter, row.height);
+    if (unknown) for (const row of group.threads) drawUnknown(context, row, view.gutter, x(store.lanes.knownFrom));
     for (const row of group.threads) drawLane(context, row, view, x, marks);
     if (group.transfers) drawTransfers(context, store.lanes.transfers.get(group.id) ?? [], group.transfers, view, x, transferColour);
   }
@@ -188,29 +190,46 @@ function drawHovered(context, { row, from, to }, x) {
   context.strokeRect(x(from) - 0.5, row.y - 0.5, Math.max(2, x(to) - x(from)) + 1, row.height + 1);
 }
 
-/** @type {{pattern: CanvasPattern|null, of: string}} */
-let hatched = { pattern: null, of: "" };
+/**
+ * Where bars are missing that there were: striped, so that it does not look idle.
+ * @param {CanvasRenderingContext2D} context @param {{y: number, height: number}} row @param {number} from @param {number} to
+ */
+function drawUnknown(context, { y, height }, from, to) {
+  context.fillStyle = striped(context, colour("line"), 1.2, "");
+  context.fillRect(from, y, to - from, height);
+}
 
 /** Black and red stripes: told apart also without colour. @param {CanvasRenderingContext2D} context */
-function hatch(context) {
-  const red = colour("state-erred");
-  if (hatched.of !== red) {
+const hatch = (context) => striped(context, colour("state-erred"), 2.6, "#1a0d0b");
+
+const TILE_PX = 6;
+/** @type {Map<string, CanvasPattern|null>} */
+const patterns = new Map();
+
+/** @param {CanvasRenderingContext2D} context @param {string} stripe its colour @param {number} width @param {string} ground another, or none */
+function striped(context, stripe, width, ground) {
+  const name = `${stripe} ${width} ${ground}`;
+  let pattern = patterns.get(name);
+  if (pattern === undefined) {
     const tile = document.createElement("canvas");
-    tile.width = tile.height = 6;
+    tile.width = tile.height = TILE_PX;
     const pen = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
-    pen.fillStyle = "#1a0d0b";
-    pen.fillRect(0, 0, 6, 6);
-    pen.strokeStyle = red;
-    pen.lineWidth = 2.6;
-    for (const shift of [-6, 0, 6]) {
+    if (ground) {
+      pen.fillStyle = ground;
+      pen.fillRect(0, 0, TILE_PX, TILE_PX);
+    }
+    pen.strokeStyle = stripe;
+    pen.lineWidth = width;
+    for (const shift of [-TILE_PX, 0, TILE_PX]) {
       pen.beginPath();
-      pen.moveTo(shift - 1, 7);
-      pen.lineTo(shift + 7, -1);
+      pen.moveTo(shift - 1, TILE_PX + 1);
+      pen.lineTo(shift + TILE_PX + 1, -1);
       pen.stroke();
     }
-    hatched = { pattern: context.createPattern(tile, "repeat"), of: red };
+    pattern = context.createPattern(tile, "repeat");
+    patterns.set(name, pattern);
   }
-  return hatched.pattern ?? red;
+  return pattern ?? stripe;
 }
 
 /** Distances between marks on the axis of time. */

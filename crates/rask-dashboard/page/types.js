@@ -58,6 +58,7 @@
  * @property {number} erred
  * @property {number} released
  * @property {number} finished
+ * @property {number} raised
  * @property {number|null} mean_s
  * @property {number|null} compute_s
  * @property {string[]} needs
@@ -90,6 +91,7 @@
  * @property {PrefixRow[]} prefixes
  * @property {[number, LongRun[]][]} executing
  * @property {Bar[]} bars
+ * @property {number|null} bars_from
  * @property {Transfer[]} transfers
  * @property {EventRow[]} events
  */

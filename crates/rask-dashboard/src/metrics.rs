@@ -72,6 +72,14 @@ const TASK_STATES: [Part<PrefixRow>; 6] = [
     ("erred", |row| f64::from(row.erred)),
 ];
 
+/// Of the states that tasks came to, those that are counted.
+const ENDED: [Part<PrefixRow>; 2] =
+    [("memory", |row| row.finished as f64), ("erred", |row| row.raised as f64)];
+
+fn prefix_name(row: &PrefixRow) -> &str {
+    &row.prefix
+}
+
 fn of_tasks(text: &mut Exposition, counters: &Counters) {
     let prefixes = &counters.prefixes;
     let by_state =
@@ -80,9 +88,14 @@ fn of_tasks(text: &mut Exposition, counters: &Counters) {
     let seconds = prefixes.iter().map(|row| (vec![("task_prefix_name", &*row.prefix)], row.compute_s));
     let help = "Time that executions took, summed, by prefix.";
     text.family("rask_scheduler_tasks_compute_seconds_total", Counter, help, seconds);
-    let finished = prefixes.iter().map(|row| (vec![("task_prefix_name", &*row.prefix)], row.finished as f64));
-    let help = "Executions that gave a value, by prefix.";
-    text.family("rask_scheduler_prefix_finished_total", Counter, help, finished);
+    let ended = |row| {
+        let sample = move |(state, count): &Part<PrefixRow>| {
+            (vec![("task_prefix_name", prefix_name(row)), ("state", *state)], count(row))
+        };
+        ENDED.iter().map(sample)
+    };
+    let help = "Executions that gave a value (memory) or raised (erred), by prefix.";
+    text.family("rask_scheduler_prefix_state_totals_total", Counter, help, prefixes.iter().flat_map(ended));
     let mut say = |name: &str, kind, help: &str, value: f64| {
         text.single(&format!("rask_scheduler_{name}"), kind, help, value);
     };

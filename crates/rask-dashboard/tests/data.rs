@@ -218,6 +218,8 @@ fn prometheus_gets_its_numbers() {
     let futures: Vec<FutureId> =
         (0..5).map(|n| cluster.submit("inc", "echo", NewKey::Token(n), "", &[])).collect();
     cluster.wait(&futures);
+    let bad = cluster.submit("bad", "fail", NewKey::Session, "ValueError: no", &[]);
+    cluster.client.wait(&[bad], rask_client::WaitFor::All, Some(PATIENCE), &mut || false).unwrap();
     let answer = cluster.served.get("/metrics");
     assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let mut kinds = BTreeMap::new();
@@ -240,7 +242,9 @@ fn prometheus_gets_its_numbers() {
         ("rask_scheduler_clients", 1.0),
         ("rask_scheduler_workers_added_total", 1.0),
         ("rask_scheduler_tasks_finished_total", 5.0),
-        ("rask_scheduler_prefix_finished_total{task_prefix_name=\"inc\"}", 5.0),
+        ("rask_scheduler_prefix_state_totals_total{task_prefix_name=\"inc\",state=\"memory\"}", 5.0),
+        ("rask_scheduler_prefix_state_totals_total{task_prefix_name=\"bad\",state=\"erred\"}", 1.0),
+        ("rask_scheduler_tasks_erred_total", 1.0),
         ("rask_worker_threads{worker=\"a\\\"\\\\\\nb\"}", 2.0),
         ("rask_worker_tasks{worker=\"a\\\"\\\\\\nb\",state=\"executing\"}", 0.0),
     ] {

@@ -58,6 +58,7 @@ pub struct Pulse {
     pub prefixes: Vec<PrefixRow>,
     pub executing: Vec<ExecutingRow>,
     pub bars: Vec<BarRow>,
+    pub bars_from: Option<f64>,
     pub transfers: Vec<MoveRow>,
     pub events: Vec<EventRow>,
 }
@@ -67,6 +68,7 @@ impl Scheduler {
     /// had so far.
     pub fn pulse(&self, seen: &mut Seen, cpu_ns: u64) -> Pulse {
         let full = seen.page == 0;
+        let (bars, bars_from) = self.bars_since(seen.bars);
         let stranded = self.stranded();
         let watch = &self.watch;
         let pulse = Pulse {
@@ -78,7 +80,8 @@ impl Scheduler {
             workers_gone: seen.workers.iter().copied().filter(|&id| self.workers.get(id).is_none()).collect(),
             prefixes: self.changed_prefixes(seen, &stranded),
             executing: self.changed_executing(seen.page),
-            bars: self.bars_since(seen.bars),
+            bars,
+            bars_from,
             transfers: watch
                 .moves
                 .last
@@ -182,10 +185,14 @@ impl Scheduler {
         stranded
     }
 
-    fn bars_since(&self, count: u64) -> Vec<BarRow> {
+    /// The bars after the first `count`; if not all of them, when what is left out had ended.
+    fn bars_since(&self, count: u64) -> (Vec<BarRow>, Option<f64>) {
         let stream = &self.watch.stream.ended;
         let from = count.max(stream.count().saturating_sub(BARS_MAX));
-        stream.since(from).map(|bar| self.bar_row(bar)).collect()
+        let bars: Vec<BarRow> = stream.since(from).map(|bar| self.bar_row(bar)).collect();
+        let is_cut = bars.len() as u64 + count < stream.count();
+        let first_end = bars.iter().map(BarRow::end).reduce(f64::min).filter(|_| is_cut);
+        (bars, first_end)
     }
 
     fn events_since(&self, changes: u64) -> Vec<EventRow> {

@@ -97,6 +97,7 @@ pub struct PrefixRow {
     pub erred: u32,
     pub released: u64,
     pub finished: u64,
+    pub raised: u64,
     pub mean_s: Option<f64>,
     pub compute_s: f64,
     pub needs: Vec<Arc<str>>,
@@ -105,6 +106,12 @@ pub struct PrefixRow {
 /// `[worker, thread, prefix, start, duration, busy, runs, erred, key]`
 #[derive(Clone, Debug, Serialize)]
 pub struct BarRow(pub u32, pub u16, pub Arc<str>, pub f64, pub f64, pub f64, pub u32, pub u32, pub Label);
+
+impl BarRow {
+    pub(crate) fn end(&self) -> f64 {
+        self.3 + self.4
+    }
+}
 
 /// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key]]]`
 #[derive(Clone, Debug, Serialize)]
@@ -196,6 +203,7 @@ impl Scheduler {
             erred,
             released: tally.total.saturating_sub(alive),
             finished: tally.finished,
+            raised: tally.raised,
             mean_s: tally.mean_ns.map(|ns| ns / 1e9),
             compute_s: tally.compute_ns as f64 / 1e9,
             needs: tally.needs.iter().map(|&need| self.watch.tallies.text_of(need).clone()).collect(),

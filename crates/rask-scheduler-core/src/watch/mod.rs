@@ -68,6 +68,12 @@ impl Watch {
         self.tallies.created(class, now);
     }
 
+    /// An execution raised. None if it is no longer known of what class it was.
+    pub(crate) fn raised(&mut self, class: Option<ClassId>) {
+        self.totals.erred += 1;
+        class.into_iter().for_each(|class| self.tallies.raised(class));
+    }
+
     /// Executions of a class gave values.
     pub(crate) fn learned(&mut self, class: ClassId, runs: u64, total_ns: u64, mean_ns: Option<f64>) {
         self.totals.finished += runs;

@@ -40,6 +40,7 @@ struct PrefixTally {
     /// What had been made when it began to count anew.
     base: u64,
     finished: u64,
+    raised: u64,
     compute_ns: u64,
     mean_ns: Option<f64>,
     /// Other prefixes whose tasks it depends on.
@@ -60,7 +61,9 @@ pub(crate) struct Tally<'a> {
     pub(crate) total: u64,
     /// Executions that gave a value, since the start.
     pub(crate) finished: u64,
-    /// What those took together, in nanoseconds.
+    /// Executions that raised, since the start.
+    pub(crate) raised: u64,
+    /// What those that gave a value took together, in nanoseconds.
     pub(crate) compute_ns: u64,
     /// Mean duration, newest weighing most.
     pub(crate) mean_ns: Option<f64>,
@@ -107,6 +110,7 @@ impl Tallies {
             empty_since: Tick::ZERO,
             base: 0,
             finished: 0,
+            raised: 0,
             compute_ns: 0,
             mean_ns: None,
             needs: BTreeSet::new(),
@@ -189,6 +193,14 @@ impl Tallies {
         prefix.page = self.page;
     }
 
+    /// An execution of a class raised.
+    pub(crate) fn raised(&mut self, class: ClassId) {
+        let number = self.number_of(class);
+        let prefix = &mut self.prefixes[number as usize];
+        prefix.raised += 1;
+        prefix.page = self.page;
+    }
+
     /// Changes from now on belong to a new page.
     pub(crate) fn turn_page(&mut self) {
         self.page += 1;
@@ -224,6 +236,7 @@ impl Tallies {
             counts,
             total: total - known.base,
             finished: known.finished,
+            raised: known.raised,
             compute_ns: known.compute_ns,
             mean_ns: known.mean_ns,
             needs: &known.needs,

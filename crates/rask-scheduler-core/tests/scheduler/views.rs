@@ -93,6 +93,22 @@ fn what_executes_for_long_is_told_when_it_changes() {
 }
 
 #[test]
+fn a_pulse_says_from_when_on_it_has_all_bars() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.submit(0, Graph::at(1).calls(4_100));
+    let mut seen = Seen::default();
+    pulse(&mut stage, &mut seen);
+    (0..4_100).for_each(|task| drop(stage.finish(0, &[(&format!("t{task}#1"), "a")])));
+    for seen in [&mut Seen::default(), &mut seen] {
+        let told = pulse(&mut stage, seen);
+        assert_eq!(told.bars.len(), 4_000);
+        let first = &told.bars[0];
+        assert_eq!(told.bars_from, Some(first.3 + first.4));
+        assert_eq!(pulse(&mut stage, seen).bars_from, None, "no more was left out");
+    }
+}
+
+#[test]
 fn what_is_done_and_forgotten_still_counts_as_released_until_a_pause() {
     let mut stage = Stage::with_workers(1, 4);
     let mut seen = Seen::default();
