@@ -101,7 +101,5 @@ export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), tit
 /** @param {string|null} name */
 export const workerLink = (name) => (name === null ? "–" : h("a", { class: "name", href: workerPath(name) }, name));
 
-/** What is known of an execution that nobody waits for any more: it has begun, so it is not stopped. */
+/** Of an execution that nobody waits for any more: it has begun, so it is not stopped. */
 export const GIVEN_UP = "cancelled or released meanwhile";
-/** @param {string|null} key of what executes; null if nobody waits for it any more */
-export const executingLink = (key) => (key === null ? h("span", { class: "muted" }, GIVEN_UP) : taskLink(key));

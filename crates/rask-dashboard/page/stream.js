@@ -321,11 +321,12 @@ function barWords(bar, worker, thread) {
 }
 
 /** @param {import("./stream_rows.js").Underway} underway @param {string} worker @param {number} thread */
-function underwayWords({ prefix, key, from, to }, worker, thread) {
+function underwayWords({ prefix, key, givenUp, from, to }, worker, thread) {
   return [
-    prefix !== null && h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, format.oneLine(prefix, 80))),
-    h("p", { class: "tip-key" }, key === null ? GIVEN_UP : h("bdi", {}, format.oneLine(key, 120))),
+    h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, format.oneLine(prefix, 80))),
+    h("p", { class: "tip-key" }, h("bdi", {}, format.oneLine(key, 120))),
     h("p", {}, `executing for ${format.duration(to - from)} so far`),
+    givenUp && h("p", { class: "bad" }, GIVEN_UP),
     whereWords(worker, thread, from),
   ];
 }

@@ -156,7 +156,7 @@ function drawWhole(context, bar, from, to, y, height, share) {
 function drawUnderway(context, { y, height }, underway, x) {
   const from = x(underway.from);
   const to = Math.max(from + 2, x(underway.to));
-  const fill = underway.prefix === null ? colour("faint") : prefixColour(underway.prefix);
+  const fill = underway.givenUp ? colour("faint") : prefixColour(underway.prefix);
   context.fillStyle = fill;
   context.globalAlpha = 0.38;
   context.fillRect(from, y, to - from, height);

@@ -12,7 +12,7 @@ const GUTTER_MIN_PX = 34;
 export const AXIS_PX = 18;
 export const NAME_FONT = `11px ${FONT}`;
 
-/** What a thread executes as far as is known. @typedef {{prefix: string|null, key: string|null, from: number, to: number}} Underway */
+/** What a thread executes as far as is known. @typedef {{prefix: string, key: string, givenUp: boolean, from: number, to: number}} Underway */
 /** @typedef {{y: number, height: number, bars: import("./types.js").Bar[], underway: Underway|null}} ThreadRow */
 /** @typedef {{id: number, name: string, gone: boolean, y: number, height: number, threads: ThreadRow[], transfers: {y: number, height: number}|null}} Group */
 
@@ -35,13 +35,13 @@ const LOOK_S = 0.25;
  * @param {import("./types.js").LongRun} longRun @param {import("./types.js").Bar[]} bars of the thread
  * @returns {Underway|null}
  */
-function underwayOf([, prefix, began, key], bars) {
+function underwayOf([, prefix, began, key, givenUp], bars) {
   const now = store.now();
   const last = bars.length ? bars[bars.length - 1] : null;
   const isOver = last !== null && last[8] === key && barEnd(last) > began + LOOK_S;
   if (isOver || now - began < LOOK_S) return null;
   // What ended before it ended before it.
-  return { prefix, key, from: last && barEnd(last) < now ? Math.max(began, barEnd(last)) : began, to: now };
+  return { prefix, key, givenUp, from: last && barEnd(last) < now ? Math.max(began, barEnd(last)) : began, to: now };
 }
 
 /** All that executes, by worker and thread. */

@@ -1,7 +1,7 @@
 // @ts-check
 // The task stream as a table: for who cannot point at bars.
 
-import { executingLink, h, keyed, setText } from "./dom.js";
+import { GIVEN_UP, h, keyed, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -11,13 +11,13 @@ const ENDED_MAX = 30;
 
 /**
  * What the threads execute, then what ended last.
- * @typedef {{of: any, key: string|null, worker: number, thread: number, began: number, lasts: string, executions: string}} Row
+ * @typedef {{of: any, key: string, worker: number, thread: number, began: number, lasts: string, executions: string}} Row
  */
 
 /** @returns {Row[]} */
 function rowsNow() {
   /** @type {Row[]} */
-  const underway = allUnderway().map(({ worker, thread, underway: { key, from, to } }) => ({
+  const underway = allUnderway().map(({ worker, thread, underway: { key, givenUp, from, to } }) => ({
     // Strings that are equal are the same row; bars are objects.
     of: `${worker} ${thread} ${key}`,
     key,
@@ -25,7 +25,7 @@ function rowsNow() {
     thread,
     began: from,
     lasts: `${format.duration(to - from)} so far`,
-    executions: "executing",
+    executions: givenUp ? `executing, ${GIVEN_UP}` : "executing",
   }));
   const ended = store.lanes.last(ENDED_MAX).map((bar) => {
     const [worker, thread, , began, duration, , runs, erred, key] = bar;
@@ -37,7 +37,7 @@ function rowsNow() {
 /** @param {Row} row */
 function make(row) {
   const lasts = h("td", { class: "number" });
-  const cells = [h("td", {}, executingLink(row.key)), h("td", {}, h("bdi", {}, store.nameOf(row.worker))), h("td", { class: "number" }, row.thread), h("td", { class: "number" }, format.clock(row.began, 3)), lasts];
+  const cells = [h("td", {}, taskLink(row.key)), h("td", {}, h("bdi", {}, store.nameOf(row.worker))), h("td", { class: "number" }, row.thread), h("td", { class: "number" }, format.clock(row.began, 3)), lasts];
   return { element: h("tr", {}, ...cells, h("td", { class: "number" }, row.executions)), lasts };
 }
 

@@ -70,8 +70,8 @@
  */
 
 /**
- * [thread, prefix, began, key]
- * @typedef {[number, string|null, number, string|null]} LongRun
+ * [thread, prefix, began, key, given_up]
+ * @typedef {[number, string, number, string, boolean]} LongRun
  */
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 // The page of one worker: what it is, what it executes and for how long, its log.
 
-import { executingLink, h, keyed, panel, replace, setText, taskLink } from "./dom.js";
+import { GIVEN_UP, h, keyed, panel, replace, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
 import { workerCharts } from "./series.js";
@@ -118,14 +118,18 @@ function executingPanel() {
   const make = (/** @type {any} */ item) => {
     const time = h("b", { class: "tabular" });
     const thread = h("span", { class: "muted" }, `thread ${item.thread}`);
-    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), executingLink(item.key), thread, time), time };
+    const note = h("span", { class: "muted" });
+    return { element: h("li", {}, h("i", { class: "dot", "data-state": "processing" }), taskLink(item.key), note, thread, time), time, note };
   };
   return {
     element,
     /** @param {any[]} items */
     show(items) {
       none.hidden = items.length > 0;
-      keyed(list, made, items, (item) => `${item.thread} ${item.key}`, make, (row, item) => setText(row.time, format.duration(item.for_s)));
+      keyed(list, made, items, (item) => `${item.thread} ${item.key}`, make, (row, item) => {
+        setText(row.time, format.duration(item.for_s));
+        setText(row.note, item.given_up ? GIVEN_UP : "");
+      });
     },
   };
 }

@@ -15,7 +15,7 @@ use crate::task::{Kept, TaskState};
 use crate::values::ValueStore;
 use crate::want::Want;
 use crate::watch::{Passage, Stamp};
-use crate::worker::{GIVEN_TIDY_MIN, Load};
+use crate::worker::{GIVEN_TIDY_MIN, Load, Owed, WorkerEntry};
 
 /// What a worker says of one result.
 #[derive(Clone, Copy)]
@@ -26,6 +26,27 @@ struct Outcome<'a> {
     held: Option<(u64, TypeId)>,
     /// When it was made.
     stamp: Stamp,
+}
+
+/// What a run was that a worker answered for.
+pub(crate) enum Account {
+    /// The current run of a task, which must leave its state now.
+    Wanted,
+    /// Nobody waits for it any more.
+    GivenUp(Box<Owed>),
+    /// Nothing that this worker has to answer for.
+    None,
+}
+
+#[cold]
+fn close_given_up(entry: &mut WorkerEntry, run: RunId) -> Account {
+    match entry.owed.remove(&run) {
+        Some(owed) => {
+            entry.answered(run, 0, owed.load);
+            Account::GivenUp(owed)
+        }
+        None => Account::None,
+    }
 }
 
 /// Durations of neighbouring runs of one class, learned together.
@@ -109,12 +130,12 @@ impl Scheduler {
         passage: &mut Option<Passage>,
     ) -> Option<ClassId> {
         let id = run.task;
-        if !self.close_account(worker, run) {
-            let is_counted = self.tasks.current(run).is_some_and(|task| task.replicas().contains(&worker));
-            if outcome.held.is_some() && !is_counted {
-                self.tell_to_free(worker, run);
+        match self.close_account(worker, run) {
+            Account::Wanted => {}
+            unwanted => {
+                self.finish_unwanted(worker, run, &outcome, unwanted);
+                return None;
             }
-            return None;
         }
         // What its worker keeps as well is kept here only while there is room.
         let stays_here = |store: &ValueStore| outcome.held.is_none() || store.has_room_for(1);
@@ -137,6 +158,18 @@ impl Scheduler {
         self.story.note_duration(self.tasks[id].story, outcome.stamp.duration_ns);
         self.after_memory(id);
         Some(class)
+    }
+
+    /// A result that no task waits for. It took its time all the same.
+    #[cold]
+    fn finish_unwanted(&mut self, worker: WorkerId, run: RunId, outcome: &Outcome<'_>, account: Account) {
+        if let Account::GivenUp(owed) = account {
+            self.draw(worker, Some(Passage::new(owed.class, outcome.stamp, owed.label)));
+        }
+        let is_counted = self.tasks.current(run).is_some_and(|task| task.replicas().contains(&worker));
+        if outcome.held.is_some() && !is_counted {
+            self.tell_to_free(worker, run);
+        }
     }
 
     /// A task's value exists: tells dependents and clients, and gives up what only this task needed.
@@ -242,32 +275,31 @@ impl Scheduler {
         known.unwrap_or_else(|| self.intern_type("object"))
     }
 
-    /// The worker answered for a run: it has one less on its hands. True if that was the current run of a task, which
-    /// must leave its state now; false if it was given up, or if the worker has nothing of that kind to answer.
-    pub(crate) fn close_account(&mut self, worker: WorkerId, run: RunId) -> bool {
+    /// The worker answered for a run: it has one less on its hands.
+    #[inline]
+    pub(crate) fn close_account(&mut self, worker: WorkerId, run: RunId) -> Account {
         let state = self.tasks.current(run).map(|task| task.state);
-        let Some(entry) = self.workers.get_mut(worker.0) else { return false };
+        let Some(entry) = self.workers.get_mut(worker.0) else { return Account::None };
         match state {
             Some(TaskState::Processing { worker: at, estimate_ns, seceded }) if at == worker => {
                 entry.answered(run, estimate_ns, Load::of(seceded));
-                return true;
+                return Account::Wanted;
             }
             Some(TaskState::Following { worker: at, estimate_ns, .. }) if at == worker => {
                 entry.answered(run, estimate_ns, Load::Following);
-                return true;
+                return Account::Wanted;
             }
             _ => {}
         }
-        if let Some(load) = entry.owed.remove(&run) {
-            entry.answered(run, 0, load);
-        }
-        false
+        close_given_up(entry, run)
     }
 
     /// A run failed.
     pub(crate) fn on_erred(&mut self, worker: WorkerId, run: RunId, stamp: Stamp, mut error: Arc<TaskError>) {
-        let expected = self.close_account(worker, run);
-        if expected {
+        let account = self.close_account(worker, run);
+        if let Account::GivenUp(owed) = account {
+            self.draw(worker, Some(Passage::erred(owed.class, stamp, owed.label)));
+        } else if let Account::Wanted = account {
             let id = run.task;
             let class = self.tasks[id].class;
             self.draw(worker, Some(Passage::erred(class, stamp, self.label(id))));
@@ -343,7 +375,7 @@ impl Scheduler {
     pub(crate) fn on_retracted(&mut self, worker: WorkerId, runs: &[RunId]) {
         // Mostly what follows comes after what it follows, and need not be called back when that is given back.
         for &run in runs.iter().rev() {
-            if self.close_account(worker, run) {
+            if let Account::Wanted = self.close_account(worker, run) {
                 self.run_again(run.task, Cause::GivenBack(worker));
             }
         }
@@ -352,7 +384,7 @@ impl Scheduler {
 
     /// A task asked to run elsewhere.
     pub(crate) fn on_reschedule(&mut self, worker: WorkerId, run: RunId) {
-        if self.close_account(worker, run) {
+        if let Account::Wanted = self.close_account(worker, run) {
             self.run_again(run.task, Cause::Rescheduled(worker));
         }
         self.heard_answers(worker, true);
@@ -371,8 +403,8 @@ impl Scheduler {
                 _ => return,
             },
             false => match entry.owed.get_mut(&run) {
-                Some(load) if *load == Load::of(!away) => {
-                    *load = Load::of(away);
+                Some(owed) if owed.load == Load::of(!away) => {
+                    owed.load = Load::of(away);
                     0
                 }
                 _ => return,

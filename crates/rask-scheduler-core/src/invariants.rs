@@ -259,7 +259,7 @@ impl Scheduler {
         }
         for (number, worker) in self.workers.iter() {
             let tally = tallies.remove(&WorkerId(number)).unwrap_or_default();
-            let owed = |load: Load| worker.owed.values().filter(|known| **known == load).count() as u32;
+            let owed = |load: Load| worker.owed.values().filter(|owed| owed.load == load).count() as u32;
             let in_pool = tally.processing + owed(Load::Pool);
             assert_eq!(worker.assigned, in_pool, "worker {number} counts its runs");
             assert_eq!(worker.away, tally.away + owed(Load::Away), "worker {number} counts its seceded runs");

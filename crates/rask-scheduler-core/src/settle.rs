@@ -9,7 +9,7 @@ use crate::scheduler::Scheduler;
 use crate::story::Cause;
 use crate::task::{Maker, TaskState};
 use crate::want::Want;
-use crate::worker::Load;
+use crate::worker::{Load, Owed};
 
 /// Tasks to look at, mostly few.
 pub(crate) type Queue = SmallVec<[TaskId; 8]>;
@@ -92,11 +92,12 @@ impl Scheduler {
             _ => return,
         };
         let run = self.tasks.run(id);
+        let owed = Owed { load, class: self.tasks[id].class, label: self.label(id) };
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
         if load != Load::Away {
             entry.occupancy_ns -= u64::from(estimate_ns);
         }
-        entry.owed.insert(run, load);
+        entry.owed.insert(run, Box::new(owed));
         if entry.is_here() {
             entry.outbox.push_retract(run, true);
         }

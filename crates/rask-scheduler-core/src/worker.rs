@@ -15,7 +15,7 @@ use crate::event::NannyId;
 use crate::known::Known;
 use crate::lane::{LaneId, LocalQueues};
 use crate::view::WorkerFacts;
-use crate::watch::WorkerLog;
+use crate::watch::{Label, WorkerLog};
 
 /// A worker's standing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +61,15 @@ impl Load {
     }
 }
 
+/// A run that nobody wants any more and that its worker has yet to answer for.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    pub(crate) load: Load,
+    /// What it was, for those who look on.
+    pub(crate) class: ClassId,
+    pub(crate) label: Label,
+}
+
 /// What one of its threads has been executing for a while.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LongRun {
@@ -100,7 +109,7 @@ pub(crate) struct WorkerEntry {
     pub(crate) given_tidy_at: usize,
     /// Runs it was given that nobody wants any more. With those that are processing here these are all that it has yet
     /// to answer, so that an answer to anything else counts for nothing.
-    pub(crate) owed: HashMap<RunId, Load>,
+    pub(crate) owed: HashMap<RunId, Box<Owed>>,
     /// What it has yet to do before it gets tasks.
     pub(crate) preparing: BTreeSet<RequestId>,
     /// What it said it has been executing for a while.

@@ -7,6 +7,7 @@ use rask_types::WorkerId;
 use serde::{Serialize, Serializer};
 
 use super::Label;
+use super::worker_page::Named;
 use crate::scheduler::Scheduler;
 use crate::story::Station;
 use crate::watch::{Bar, Happening, Move, Tally};
@@ -113,13 +114,13 @@ impl BarRow {
     }
 }
 
-/// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key]]]`
+/// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key, given_up]]]`
 #[derive(Clone, Debug, Serialize)]
 pub struct ExecutingRow(pub u32, pub Vec<LongRunRow>);
 
-/// `[thread, prefix, began, key]`; prefix and key are null of what nobody wants any more.
+/// `[thread, prefix, began, key, given_up]`
 #[derive(Clone, Debug, Serialize)]
-pub struct LongRunRow(pub u16, pub Option<Arc<str>>, pub f64, pub Option<Label>);
+pub struct LongRunRow(pub u16, pub Arc<str>, pub f64, pub Label, pub bool);
 
 /// `[worker, from, start, duration, nbytes, values, key]`
 #[derive(Clone, Debug, Serialize)]
@@ -227,8 +228,8 @@ impl Scheduler {
 
     pub(crate) fn executing_row(&self, worker: u32, entry: &WorkerEntry) -> ExecutingRow {
         let row = |long: &LongRun| {
-            let (key, prefix) = self.name_of_executing(entry, long.run)?.unzip();
-            Some(LongRunRow(long.thread, prefix, self.unix_s(long.since), key))
+            let Named { key, prefix, given_up } = self.named(entry, long.run)?;
+            Some(LongRunRow(long.thread, prefix, self.unix_s(long.since), key, given_up))
         };
         ExecutingRow(worker, entry.executing.iter().filter_map(row).collect())
     }

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{Label, WorkerFacts, WorkerRow};
 use crate::scheduler::Scheduler;
-use crate::task::Task;
 use crate::watch::{LogLine, WorkerLog};
 use crate::worker::{LongRun, WorkerEntry};
 
@@ -37,14 +36,15 @@ pub struct Gone {
     pub reason: String,
 }
 
-/// A task that has been executing for a while; without a name if nobody wants it any more.
+/// A task that has been executing for a while.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct Executing {
-    pub key: Option<Label>,
-    pub prefix: Option<Arc<str>>,
+    pub key: Label,
+    pub prefix: Arc<str>,
     pub thread: u16,
     pub for_s: f64,
+    pub given_up: bool,
 }
 
 /// A task that the worker was given.
@@ -96,45 +96,44 @@ impl Scheduler {
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
-        let named = |long: &LongRun| {
-            let (key, prefix) = self.name_of_executing(entry, long.run)?.unzip();
+        let row = |long: &LongRun| {
+            let Named { key, prefix, given_up } = self.named(entry, long.run)?;
             let for_s = self.now.ns_since(long.since) as f64 / 1e9;
             // What began just now is said along with others.
-            (for_s > LONG_S).then_some(Executing { key, prefix, thread: long.thread, for_s })
+            (for_s > LONG_S).then_some(Executing { key, prefix, thread: long.thread, for_s, given_up })
         };
-        entry.executing.iter().filter_map(named).collect()
+        entry.executing.iter().filter_map(row).collect()
     }
 
     fn assigned_to(&self, entry: &WorkerEntry) -> Vec<Assigned> {
         let assigned = |run: &RunId| {
-            let task = self.assigned(entry, *run)?;
-            let (key, prefix) = self.name_of(*run, task);
-            Some(Assigned { key, prefix, state: task.state.name() })
+            let Named { key, prefix, given_up } = self.named(entry, *run)?;
+            (!given_up).then_some(Assigned { key, prefix, state: self.tasks[run.task].state.name() })
         };
         entry.given.iter().filter_map(assigned).take(ASSIGNED_MAX).collect()
     }
 
-    /// Key and prefix of what a worker said it executes; of what nobody wants any more, nothing is known but that it goes on.
-    /// None if it has been answered for.
-    pub(crate) fn name_of_executing(
-        &self,
-        entry: &WorkerEntry,
-        run: RunId,
-    ) -> Option<Option<(Label, Arc<str>)>> {
-        match self.assigned(entry, run) {
-            Some(task) => Some(Some(self.name_of(run, task))),
-            None => entry.owed.contains_key(&run).then_some(None),
+    /// What a run is called that a worker has yet to answer for; `None` if it has.
+    pub(crate) fn named(&self, entry: &WorkerEntry, run: RunId) -> Option<Named> {
+        let worker = WorkerId(entry.facts.as_ref()?.id);
+        let prefix_of = |class| self.watch.tallies.prefix_of(class).clone();
+        match self.tasks.current(run).filter(|task| task.is_processing_on(worker)) {
+            Some(task) => {
+                Some(Named { key: self.label(run.task), prefix: prefix_of(task.class), given_up: false })
+            }
+            None => entry.owed.get(&run).map(|owed| Named {
+                key: owed.label.clone(),
+                prefix: prefix_of(owed.class),
+                given_up: true,
+            }),
         }
     }
+}
 
-    /// The task, if this very run of it is expected of the worker.
-    fn assigned(&self, entry: &WorkerEntry, run: RunId) -> Option<&Task> {
-        let worker = WorkerId(entry.facts.as_ref()?.id);
-        self.tasks.current(run).filter(|task| task.is_processing_on(worker))
-    }
-
-    /// Its key and its prefix.
-    fn name_of(&self, run: RunId, task: &Task) -> (Label, Arc<str>) {
-        (self.label(run.task), self.watch.tallies.prefix_of(task.class).clone())
-    }
+/// A run's task.
+pub(crate) struct Named {
+    pub(crate) key: Label,
+    pub(crate) prefix: Arc<str>,
+    /// Nobody wants it any more.
+    pub(crate) given_up: bool,
 }

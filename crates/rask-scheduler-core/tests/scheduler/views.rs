@@ -79,7 +79,7 @@ fn what_executes_for_long_is_told_when_it_changes() {
     let told = json_of(pulse(&mut stage, &mut seen).executing);
     let at = told[0][1][0][2].as_f64().unwrap();
     assert!((9.6..9.7).contains(&at), "{told}");
-    let row = |thread: u16, task: u64| json!([thread, "f", at, key_of(0, task).to_string()]);
+    let row = |thread: u16, task: u64| json!([thread, "f", at, key_of(0, task).to_string(), false]);
     assert_eq!(told, json!([[0, [row(0, 1), row(1, 2)]]]));
     assert!(is_quiet(&pulse(&mut stage, &mut seen)));
 
@@ -215,10 +215,16 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     assert_eq!(page["log"][2]["text"], "<b>hello</b>");
     stage.cancel(0, &[1], true);
     let page = json_of(stage.scheduler.worker_page("w0"));
-    let goes_on = json!([{"key": null, "prefix": null, "thread": 0, "for_s": 2.0 + 0.001}]);
+    let key = key_of(0, 1).to_string();
+    let goes_on = json!([{"key": key, "prefix": "f", "thread": 0, "for_s": 2.0 + 0.001, "given_up": true}]);
     assert_eq!(page["executing"], goes_on, "what has begun is not stopped");
+    assert_eq!(page["assigned"], json!([]));
     let told = json_of(pulse(&mut stage, &mut Seen::default()).executing);
-    assert_eq!(told, json!([[0, [[0, null, 0.0, null]]]]));
+    assert_eq!(told, json!([[0, [[0, "f", 0.0, key, true]]]]));
+    stage.finish(0, &[("t0#1", "a")]);
+    let told = pulse(&mut stage, &mut Seen::default());
+    assert_eq!(json_of(&told.bars)[0][8], key, "its time was spent all the same");
+    assert_eq!(told.scheduler.finished, 0);
     stage.die(0);
     let gone = json_of(stage.scheduler.worker_page("w0"));
     assert_eq!(gone["gone"]["reason"], "connection reset");
