@@ -8,6 +8,8 @@ large buffers out of band, or cloudpickle where pickle cannot, or where the pick
 from __future__ import annotations
 
 import copyreg
+import functools
+import io
 import pickle
 import sys
 import types
@@ -64,12 +66,41 @@ def dumps(obj: Any, inline_bytes_max: int = 64 * 1024) -> tuple[bytes, list[memo
     except Exception:  # whatever an object's own __reduce__ raises
         pass
     buffers.clear()
-    import cloudpickle
-
     try:
-        return cloudpickle.dumps(obj, protocol=5, buffer_callback=keep_inline), buffers
+        return _dumps_by_value(obj, keep_inline), buffers
     except Exception as error:
         raise _explained(obj, error) from error
+
+
+_NO_FILE = "<dynamic-code>"
+"""What newer cloudpickles put in the place of the name of a file."""
+
+
+def _dumps_by_value(obj: Any, buffer_callback: Callable[[pickle.PickleBuffer], Any]) -> bytes:
+    file = io.BytesIO()
+    _value_pickler()(file, protocol=5, buffer_callback=buffer_callback).dump(obj)
+    return file.getvalue()
+
+
+@functools.cache
+def _value_pickler() -> Any:
+    """Return cloudpickle's pickler, but code keeps the name of its file.
+
+    Without it no traceback shows a line of the user's program or notebook.
+    """
+    import cloudpickle  # takes time, and not all programs need it
+
+    reduce_code = cloudpickle.Pickler.dispatch_table[types.CodeType]
+
+    def reduce_named(code: types.CodeType) -> tuple:
+        make, parts = reduce_code(code)
+        name = code.co_filename
+        return make, tuple(name if isinstance(part, str) and part == _NO_FILE else part for part in parts)
+
+    class ValuePickler(cloudpickle.Pickler):
+        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({types.CodeType: reduce_named})
+
+    return ValuePickler
 
 
 def loads(pickled: bytes, buffers: list) -> Any:

@@ -197,6 +197,16 @@ def test_what_refers_to_main_travels_by_value():
     assert pickle.loads(made.stdout)[0].double() == 42
 
 
+def test_code_that_travels_by_value_keeps_the_name_of_its_file():
+    made = notebook("class C:\n    def m(self):\n        return lambda: 1")
+    code = compile("def f(x):\n    def g(): return x\n    return g", "cell-17.py", "exec")
+    exec(code, made.__dict__)
+    copy = load(made.f)
+    assert {copy.__code__.co_filename, copy(1).__code__.co_filename} == {"cell-17.py"}
+    pickled, _ = dumps(made.C)
+    assert pickle.loads(pickled)().m().__code__.co_filename == made.C.m.__code__.co_filename == "<string>"
+
+
 def test_classes_of_main_are_the_same_class_when_they_come_back():
     worker = """
         import pickle, sys

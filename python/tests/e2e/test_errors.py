@@ -7,6 +7,7 @@ import traceback
 
 import pytest
 
+from . import programs
 from .peer import compute, delayed, rask_only, wait
 from .tasks import Named, add, div, inc, raise_named
 
@@ -55,6 +56,26 @@ def test_frames_from_the_worker(client):
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert names[0] == "test_frames_from_the_worker"
     assert names[-2:] == ["outer", "inner"]
+
+
+@rask_only
+def test_frames_of_a_program_show_their_source_lines_too(tmp_path):
+    """What is defined in a program travels as code: its lines are found all the same. (Dask's are not, with
+    newer cloudpickles.)"""
+    body = """
+    def fail(x):
+        raise ValueError(x)  # to blame
+
+    client = Client(n_workers=1, threads_per_worker=1, dashboard_address=":0")
+    future = client.submit(fail, 1)
+    try:
+        future.result()
+    except ValueError:
+        traceback.print_exc()
+    client.close()
+    """
+    _, told = programs.run(tmp_path, "import traceback\n" + programs.text(body))
+    assert "program.py" in told and "raise ValueError(x)  # to blame" in told, told
 
 
 def test_frames_show_their_source_lines(client):
