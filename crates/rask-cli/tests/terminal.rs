@@ -43,13 +43,15 @@ impl Desk {
             command.env_remove(variable);
         }
         command.env("RASK_ACCESS_DIR", self.path("access")).env("RASK_PYTHON", self.path("python"));
-        // Whoever runs the tests in the background may have them ignore SIGINT, and children inherit that.
+        // Whoever runs the tests in the background may have them ignore SIGINT or SIGHUP, and children inherit that.
         let heed = || {
-            // SAFETY: restores a default before the program is executed, which is async-signal-safe.
-            unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                // SAFETY: restores a default before the program is executed, which is async-signal-safe.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
             Ok(())
         };
-        // SAFETY: `heed` does nothing but the call above.
+        // SAFETY: `heed` does nothing but the calls above.
         unsafe { command.pre_exec(heed) };
         command
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,11 @@ from {PEER}.distributed import Client, wait, get_worker
     )
 
 
+def heed_ctrl_c():
+    """Whoever runs the tests in the background may have them ignore SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(path, body, **kwargs):
     """Start the program; it lies in `path`, and runs there. Its output is unbuffered text."""
     program = path / "program.py"
@@ -35,6 +41,7 @@ def start(path, body, **kwargs):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, str(program)],
+        preexec_fn=heed_ctrl_c,
         cwd=path,
         env=environment,
         text=True,
