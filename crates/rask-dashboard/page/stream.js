@@ -244,7 +244,7 @@ class Stream {
       const row = rowAt(this.groups, pointer.y + this.scroller.scrollTop);
       if (row) this.hovered = row.thread === null ? this.transferAt(row.group, pointer.x) : (this.barAt(row.group, row.thread, pointer.x) ?? this.unknownAt(row.group, row.thread, pointer.x));
     }
-    this.canvas.classList.toggle("pointing", this.hovered !== null);
+    this.canvas.classList.toggle("pointing", Boolean(this.hovered?.key));
     if (!pointer || !this.hovered) {
       hideTip();
       return;

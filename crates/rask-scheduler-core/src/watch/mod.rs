@@ -68,10 +68,10 @@ impl Watch {
         self.tallies.created(class, now);
     }
 
-    /// An execution raised. None if it is no longer known of what class it was.
-    pub(crate) fn raised(&mut self, class: Option<ClassId>) {
+    /// An execution raised.
+    pub(crate) fn raised(&mut self, class: ClassId) {
         self.totals.erred += 1;
-        class.into_iter().for_each(|class| self.tallies.raised(class));
+        self.tallies.raised(class);
     }
 
     /// Executions of a class gave values.

@@ -34,7 +34,7 @@ impl Scheduler {
 
     /// An execution raised.
     pub(crate) fn note_error(&mut self, worker: WorkerId, id: TaskId, error: &TaskError, is_retried: bool) {
-        self.watch.raised(self.tasks.get(id).map(|task| task.class));
+        self.watch.raised(self.tasks[id].class);
         let kind = if is_retried { Kind::Retry } else { Kind::Error };
         self.note_of_task(kind, id, &error.text);
         let at_s = self.unix_s(self.now);
@@ -87,7 +87,7 @@ impl Scheduler {
 
     /// A task was on too many workers that died.
     pub(crate) fn note_killer(&mut self, id: TaskId, error: &TaskError) {
-        self.watch.raised(self.tasks.get(id).map(|task| task.class));
+        self.watch.raised(self.tasks[id].class);
         self.note_of_task(Kind::Error, id, &error.text);
     }
 
