@@ -104,7 +104,10 @@ class RaskTcp(GraphSide):
     package = "rask"
 
     def start(self):
-        file = self._start_processes(os.environ["RASK_BENCH_SCHEDULER"], _command("rask"))
+        scheduler = os.environ["RASK_BENCH_SCHEDULER"]
+        if not os.path.exists(scheduler):
+            raise SystemExit(f"there is no {scheduler}: build it with cargo build --release -p rask-cli")
+        file = self._start_processes(scheduler, _command("rask"))
         # For clients in other processes.
         os.environ["RASK_ACCESS_FILE"] = str(file)
         self._connect(scheduler_file=str(file))
