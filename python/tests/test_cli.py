@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from e2e.programs import heed_ctrl_c
 
 from rask.distributed import Client
 
@@ -26,11 +27,6 @@ pytestmark = pytest.mark.timeout(180)
 
 PATIENCE_S = 20
 RASK = [sys.executable, "-m", "rask.cli"]
-
-
-def heed_ctrl_c():
-    """Whoever runs the tests in the background may have them ignore SIGINT, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
