@@ -90,6 +90,8 @@ export function panel(title, name, ...tools) {
 
 /** @param {string} key */
 export const taskPath = (key) => `task?key=${encodeURIComponent(key)}`;
+/** The tasks that have this in their keys, and are in this state if one is named. @param {string} search @param {string} [state] */
+export const tasksPath = (search, state) => `tasks?${new URLSearchParams(state ? { search, state } : { search })}`;
 /** @param {string} name */
 export const workerPath = (name) => `worker?name=${encodeURIComponent(name)}`;
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The Events page: workers and clients that came and went, retries, errors, restarts; the newest on top.
 
-import { h, keyed, setText, workerPath } from "./dom.js";
+import { h, keyed, setText, tasksPath, workerPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -67,8 +67,8 @@ export function eventsPage(root) {
 /** Where there is more about it, if anywhere. @param {import("./types.js").EventRow} event */
 function pathOf({ kind, subject }) {
   if (kind.startsWith("worker-") && kind !== "worker-refused") return workerPath(subject);
-  if (kind === "error") return `tasks?${new URLSearchParams({ search: subject, state: "erred" })}`;
-  return kind === "retry" ? `tasks?${new URLSearchParams({ search: subject })}` : null;
+  if (kind === "error") return tasksPath(subject, "erred");
+  return kind === "retry" ? tasksPath(subject) : null;
 }
 
 /** @param {import("./types.js").EventRow} event */

@@ -123,40 +123,35 @@ function startConnection() {
     place.dataset.connection = live.connection;
     setText(place, words[live.connection]);
     document.body.classList.toggle("stale", live.connection !== "live" && live.connection !== "connecting");
-    notice.hidden = live.connection !== "ended" && live.connection !== "refused" && live.connection !== "blocked";
-    if (live.connection === "ended") {
-      replace(
-        notice,
-        h("strong", {}, "This cluster has ended, or cannot be reached. "),
-        "The page shows what it last knew, and goes on when a cluster answers here again. ",
-        h("button", { type: "button", onclick: () => live.retryNow() }, "Try now"),
-      );
-    } else if (live.connection === "refused") replace(notice, ...refusal());
-    else if (live.connection === "blocked") replace(notice, ...blockade());
+    const said = NOTICES[live.connection];
+    notice.hidden = said === undefined;
+    if (said) replace(notice, ...said());
   };
   live.listeners.add(draw);
   draw();
 }
 
-/** What somebody without a token can do. */
-function refusal() {
-  return [
+/** @type {Partial<Record<import("./live.js").Connection, () => (Node|string)[]>>} what is wrong, and what can be done */
+const NOTICES = {
+  ended: () => [
+    h("strong", {}, "This cluster has ended, or cannot be reached. "),
+    "The page shows what it last knew, and goes on when a cluster answers here again. ",
+    h("button", { type: "button", onclick: () => live.retryNow() }, "Try now"),
+  ],
+  refused: () => [
     h("strong", {}, "This page has no access to the cluster: its token is missing, or of a cluster that has ended. "),
     "Open the link with the token: the scheduler prints it as it starts, and ",
     h("code", {}, "client.dashboard_link"),
     " gives it.",
-  ];
-}
-
-/** What stands between is to blame: plain questions are answered, the WebSocket is not. */
-function blockade() {
-  return [
+  ],
+  // What stands between is to blame: plain questions are answered, the WebSocket is not.
+  blocked: () => [
     h("strong", {}, "The cluster answers, but no WebSocket to it can be opened. "),
     "A proxy in between must pass on WebSockets, and the header ",
     h("code", {}, "Host"),
     " as the browser sent it; docs/dashboard.md has an example.",
-  ];
-}
+  ],
+};
 
 function startTheme() {
   const button = byId("theme");

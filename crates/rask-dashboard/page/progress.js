@@ -2,7 +2,7 @@
 // Progress: a stacked bar for each task prefix, the busy ones on top; what is finished fades, and can be put away.
 
 import { onColours, prefixColour } from "./colours.js";
-import { h, keyed, panel, shownKey, setAttribute, setStyle, setText } from "./dom.js";
+import { h, keyed, panel, setAttribute, setStyle, setText, shownKey, tasksPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
@@ -124,7 +124,7 @@ function legend() {
 function makeRow(row) {
   const swatch = h("i", { class: "swatch" });
   const parts = PARTS.map(({ state }) => h("i", { class: "part", "data-state": state }));
-  const name = h("a", { class: "progress-name", href: `tasks?search=${encodeURIComponent(row.prefix)}`, title: row.prefix }, h("bdi", {}, shownKey(row.prefix)));
+  const name = h("a", { class: "progress-name", href: tasksPath(row.prefix), title: row.prefix }, h("bdi", {}, shownKey(row.prefix)));
   const amount = h("span", { class: "progress-amount tabular" });
   const [erred, others] = [h("span", { class: "bad" }), h("span")];
   const rest = h("span", { class: "progress-rest muted tabular" }, erred, others);

@@ -1,7 +1,7 @@
 // @ts-check
 // The page of one task: where it stands and why, what it needs and who needs it, what happened to it.
 
-import { h, panel, replace, setText, taskLink, workerLink } from "./dom.js";
+import { h, panel, replace, setText, taskLink, tasksPath, workerLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
 import { store } from "./store.js";
@@ -112,7 +112,7 @@ function factsPanel(task) {
     [place, task.workers.length ? workers : [task.kept_by_scheduler ? "the scheduler keeps it" : format.UNKNOWN]],
     ["Value", [task.type ? `${task.type}, ${format.bytes(task.nbytes)}` : format.bytes(task.nbytes || null)]],
     ["Duration", [format.duration(task.duration_s)]],
-    ["Prefix", [h("a", { href: `tasks?search=${encodeURIComponent(task.prefix)}` }, task.prefix)]],
+    ["Prefix", [h("a", { href: tasksPath(task.prefix) }, task.prefix)]],
     ["Wanted by", [task.clients.length ? task.clients.join(", ") : "no client; tasks that depend on it may need it"]],
   ];
   if (task.attempt > 1) facts.push(["Assigned", [`${task.attempt} times`]]);
