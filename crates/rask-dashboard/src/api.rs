@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use rask_scheduler_core::Scheduler;
 use rask_scheduler_core::view::{EventRow, TaskFilter, TaskRow, WorkerRow};
 use rask_types::Key;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -33,6 +35,20 @@ impl<T: Serialize> IntoResponse for Json<T> {
             }
             Err(failure) => failure.into_response(),
         }
+    }
+}
+
+/// What the query asks for; one that cannot be read is refused with a reason.
+pub(crate) struct Asked<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, Failure> {
+        Query::try_from_uri(&parts.uri).map(|Query(asked)| Asked(asked)).map_err(|rejection| {
+            let text = format!("{}; see docs/dashboard-api.md", rejection.body_text());
+            Failure::new(StatusCode::BAD_REQUEST, text)
+        })
     }
 }
 
@@ -72,9 +88,8 @@ pub(crate) struct WorkerQuery {
 /// `/api/v1/worker`
 pub(crate) async fn worker(
     State(site): State<Arc<Site>>,
-    query: Result<Query<WorkerQuery>, QueryRejection>,
+    Asked(WorkerQuery { name }): Asked<WorkerQuery>,
 ) -> Answer<impl Serialize> {
-    let Query(WorkerQuery { name }) = query.map_err(unreadable)?;
     let word = name.clone();
     match ask(&site.views, move |look| look.core.worker_page(&word)).await? {
         Some(page) => Ok(Json(page)),
@@ -107,9 +122,8 @@ struct Tasks {
 /// `/api/v1/tasks`
 pub(crate) async fn tasks(
     State(site): State<Arc<Site>>,
-    query: Result<Query<TasksQuery>, QueryRejection>,
+    Asked(TasksQuery { search, state, limit, after }): Asked<TasksQuery>,
 ) -> Answer<impl Serialize> {
-    let Query(TasksQuery { search, state, limit, after }) = query.map_err(unreadable)?;
     let limit = limit.unwrap_or(TASKS_DEFAULT);
     if !(1..=TASKS_MAX).contains(&limit) {
         let text = format!("limit={limit}: between 1 and {TASKS_MAX} tasks are given at once");
@@ -145,12 +159,11 @@ pub(crate) struct TaskQuery {
 /// `/api/v1/task`
 pub(crate) async fn task(
     State(site): State<Arc<Site>>,
-    query: Result<Query<TaskQuery>, QueryRejection>,
+    Asked(TaskQuery { key }): Asked<TaskQuery>,
 ) -> Answer<impl Serialize> {
-    let Query(TaskQuery { key }) = query.map_err(unreadable)?;
     let key = Key::Str(key);
     let look = move |look: rask_scheduler::Look<'_>| {
-        look.core.task_page(&key).ok_or_else(|| look.core.explain(&key).unwrap_or_else(|unknown| unknown))
+        look.core.task_page(&key).ok_or_else(|| Scheduler::unknown(&key))
     };
     let page = ask(&site.views, look).await?;
     page.map(Json).map_err(|why| Failure::new(StatusCode::NOT_FOUND, why))
@@ -165,9 +178,8 @@ pub(crate) struct GraphQuery {
 /// `/api/v1/graph`
 pub(crate) async fn graph(
     State(site): State<Arc<Site>>,
-    query: Result<Query<GraphQuery>, QueryRejection>,
+    Asked(GraphQuery { group }): Asked<GraphQuery>,
 ) -> Result<Response, Failure> {
-    let Query(GraphQuery { group }) = query.map_err(unreadable)?;
     let text = picture::once(&site.views, group.as_deref()).await?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response())
 }
@@ -177,8 +189,4 @@ pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Result<Response, F
     let text = metrics::text(&site.views).await?;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
-}
-
-fn unreadable(rejection: QueryRejection) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, format!("{}; see docs/dashboard-api.md", rejection.body_text()))
 }

@@ -63,6 +63,18 @@ fn worker_state(row: &WorkerRow) -> Option<&'static str> {
 /// A label's value and its number.
 type Part<Row> = (&'static str, fn(&Row) -> f64);
 
+/// For each row its parts, labelled with the row's name and with theirs.
+fn by_part<'a, Row>(
+    rows: &'a [Row],
+    (of, name): (&'static str, fn(&Row) -> &str),
+    label: &'static str,
+    parts: &'a [Part<Row>],
+) -> impl Iterator<Item = (Vec<(&'static str, &'a str)>, f64)> {
+    let sample =
+        move |row: &'a Row, (part, number): &Part<Row>| (vec![(of, name(row)), (label, *part)], number(row));
+    rows.iter().flat_map(move |row| parts.iter().map(move |part| sample(row, part)))
+}
+
 const TASK_STATES: [Part<PrefixRow>; 6] = [
     ("waiting", |row| f64::from(row.waiting)),
     ("queued", |row| f64::from(row.queued)),
@@ -88,14 +100,9 @@ fn of_tasks(text: &mut Exposition, counters: &Counters) {
     let seconds = prefixes.iter().map(|row| (vec![("task_prefix_name", &*row.prefix)], row.compute_s));
     let help = "Time that executions took, summed, by prefix.";
     text.family("rask_scheduler_tasks_compute_seconds_total", Counter, help, seconds);
-    let ended = |row| {
-        let sample = move |(state, count): &Part<PrefixRow>| {
-            (vec![("task_prefix_name", prefix_name(row)), ("state", *state)], count(row))
-        };
-        ENDED.iter().map(sample)
-    };
     let help = "Executions that gave a value (memory) or raised (erred), by prefix.";
-    text.family("rask_scheduler_prefix_state_totals_total", Counter, help, prefixes.iter().flat_map(ended));
+    let ended = by_part(prefixes, ("task_prefix_name", prefix_name), "state", &ENDED);
+    text.family("rask_scheduler_prefix_state_totals_total", Counter, help, ended);
     let mut say = |name: &str, kind, help: &str, value: f64| {
         text.single(&format!("rask_scheduler_{name}"), kind, help, value);
     };
@@ -153,18 +160,11 @@ fn of_workers(text: &mut Exposition, rows: &[WorkerRow]) {
         let samples = rows.iter().map(|row| (vec![("worker", row.facts.name.as_str())], number(row)));
         text.family(&format!("rask_worker_{name}"), kind, help, samples);
     }
-    let mut parts = |name: &str, help: &str, label: &'static str, parts: &[Part<WorkerRow>]| {
-        let of_row = |row| {
-            let sample = move |(part, number): &Part<WorkerRow>| {
-                (vec![("worker", worker_name(row)), (label, *part)], number(row))
-            };
-            parts.iter().map(sample)
-        };
-        text.family(name, Gauge, help, rows.iter().flat_map(of_row));
-    };
+    let worker = ("worker", worker_name as fn(&WorkerRow) -> &str);
     let help = "Tasks: executing, assigned and not executing yet, and values in memory.";
-    parts("rask_worker_tasks", help, "state", &WORKER_TASKS);
-    parts("rask_worker_memory_bytes", "Resident memory of its process.", "type", &WORKER_MEMORY);
+    text.family("rask_worker_tasks", Gauge, help, by_part(rows, worker, "state", &WORKER_TASKS));
+    let help = "Resident memory of its process.";
+    text.family("rask_worker_memory_bytes", Gauge, help, by_part(rows, worker, "type", &WORKER_MEMORY));
 }
 
 fn worker_name(row: &WorkerRow) -> &str {

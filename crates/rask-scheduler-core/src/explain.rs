@@ -18,10 +18,12 @@ impl Scheduler {
     /// # Errors
     /// With a sentence as well, if there is no such task.
     pub fn explain(&self, key: &Key) -> Result<String, String> {
-        match self.find_meant(key) {
-            Some(id) => Ok(self.explain_task(id)),
-            None => Err(format!("{key} is not known here: it was never submitted, or is already forgotten")),
-        }
+        self.find_meant(key).map(|id| self.explain_task(id)).ok_or_else(|| Scheduler::unknown(key))
+    }
+
+    /// What is said of a key that no task has.
+    pub fn unknown(key: &Key) -> String {
+        format!("{key} is not known here: it was never submitted, or is already forgotten")
     }
 
     /// The task of this key, or of the one that a string may mean as well.

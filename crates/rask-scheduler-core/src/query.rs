@@ -49,9 +49,10 @@ impl Scheduler {
             Query::TaskCounts => self.task_counts(),
             Query::Story(keys) => self.stories(keys)?,
             Query::Explain(key) => {
-                let told = self.explain(&parse(key)?);
-                let is_known = told.is_ok();
-                let sentence = told.unwrap_or_else(|unknown| unknown);
+                let (is_known, sentence) = match self.explain(&parse(key)?) {
+                    Ok(sentence) => (true, sentence),
+                    Err(sentence) => (false, sentence),
+                };
                 Value::Tuple(vec![Value::Bool(is_known), Value::Str(sentence)])
             }
         })
