@@ -217,10 +217,8 @@ def test_a_signal_ends_a_worker_in_the_middle_of_a_task(desk, number):
         (pid,) = client.run(os.getpid).values()
         future = client.submit(time.sleep, 3600)
         until(lambda: any(client.processing().values()))
-        begun = time.monotonic()
         worker.signal(number)
         assert worker.end() == 0
-        assert time.monotonic() - begun < 5
         assert not is_alive(pid)
         assert "Traceback" not in worker.text
         until(lambda: not client.nthreads())

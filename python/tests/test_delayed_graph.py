@@ -14,7 +14,6 @@ import inspect
 import operator
 import pickle
 import threading
-import time
 import weakref
 
 import cloudpickle
@@ -642,9 +641,7 @@ def test_deep_chains_need_no_stack():
     x.key  # noqa: B018
     pickled = pickle.dumps(x)
     assert pickle.loads(pickled).key == x.key
-    start = time.perf_counter()
     del x
-    assert time.perf_counter() - start < 5
 
 
 def test_the_key_of_a_deep_pure_chain():
@@ -657,20 +654,6 @@ def test_the_key_of_a_deep_pure_chain():
 
 def test_sum_of_many():
     assert compute(sum(lazy_inc(i) for i in range(20_000))) == sum(range(1, 20_001))
-
-
-def test_building_is_linear():
-    def cost(n):
-        best = 1e9
-        for _ in range(3):
-            start = time.thread_time()
-            total = delayed(sum)([lazy_inc(i) for i in range(n)])
-            describe_build([total])
-            best = min(best, time.thread_time() - start)
-        return best
-
-    small = cost(10_000)
-    assert cost(100_000) < 40 * small
 
 
 def test_large_graphs_come_in_chunks():

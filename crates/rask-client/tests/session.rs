@@ -62,7 +62,7 @@ fn nobody_there_is_tried_until_the_time_is_over() {
     let error = Client::connect(options.clone(), &mut on).unwrap_err();
     assert_eq!(error, ConnectError::Refused { address: options.addresses[0].to_string() });
     assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn connecting_can_be_interrupted() {
     let options = ConnectOptions::new(address, Secret::new(&b"x"[..]));
     let begin = Instant::now();
     assert_eq!(Client::connect(options, &mut || true).unwrap_err(), ConnectError::Interrupted);
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }
 
 #[test]

@@ -27,13 +27,13 @@ document.addEventListener("visibilitychange", () => {
 });
 
 /**
- * `wish` of the result draws soon, but not more often than every `ms`.
+ * `wish` of the result draws soon, but not more often than every `ms`; what `now` draws does not put off a wish.
  * @param {() => void} draw @param {number} ms
  */
 export function throttled(draw, ms) {
   let last = -Infinity;
   let timer = 0;
-  const now = () => {
+  const wished = () => {
     last = performance.now();
     draw();
   };
@@ -41,20 +41,21 @@ export function throttled(draw, ms) {
     wish() {
       if (timer) return;
       const rest = last + ms - performance.now();
-      if (rest <= 0) drawSoon(now);
+      if (rest <= 0) drawSoon(wished);
       else {
         timer = window.setTimeout(() => {
           timer = 0;
-          drawSoon(now);
+          drawSoon(wished);
         }, rest);
       }
     },
     /** Draws with the next picture, however long ago the last one was. */
-    now: () => drawSoon(now),
+    now: () => drawSoon(draw),
     end() {
       clearTimeout(timer);
       timer = 0;
-      drawNever(now);
+      drawNever(wished);
+      drawNever(draw);
     },
   };
 }

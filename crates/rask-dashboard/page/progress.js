@@ -10,6 +10,8 @@ import { store } from "./store.js";
 const DRAW_MS = 250;
 /** Rows beyond this are too many to look at; the rest is said in a line. */
 const ROWS_MAX = 100;
+/** A prefix whose tasks come and go keeps its place for as long as this after the last; it would jump twice a second. */
+const LINGER_MS = 3000;
 /** Of more prefixes the server tells those that changed last. */
 const TOLD_MAX = 500;
 
@@ -49,10 +51,14 @@ export function progressPanel() {
   const made = new Map();
   /** @type {Map<string, number>} cleared prefixes, with the executions they had: more of them bring a row back */
   const cleared = new Map();
+  /** @type {Map<string, number>} when each prefix last had something to do, as `store.receivedMs` */
+  const openMs = new Map();
+  const busy = (/** @type {PrefixRow} */ row) => store.receivedMs - (openMs.get(row.prefix) ?? -Infinity) < LINGER_MS;
 
   const draw = throttled(() => {
     const rows = visible(cleared);
-    sortRows(rows);
+    for (const row of rows) if (open(row)) openMs.set(row.prefix, store.receivedMs);
+    sortRows(rows, busy);
     empty.hidden = rows.length > 0;
     clear.hidden = !rows.some((row) => !open(row));
     more.hidden = rows.length <= ROWS_MAX;
@@ -60,7 +66,7 @@ export function progressPanel() {
     setText(more, store.prefixes.size < TOLD_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
     const total = rows.reduce((all, row) => all + row.total, 0);
     setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
-    keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, updateRow);
+    keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, (shown, row) => updateRow(shown, row, busy(row)));
   }, DRAW_MS);
 
   clear.addEventListener("click", () => {
@@ -90,11 +96,14 @@ function visible(cleared) {
   return rows;
 }
 
-/** Those that still have something to do first, then what raised; within, upstream before downstream, so that a bar does not jump. @param {PrefixRow[]} rows */
-function sortRows(rows) {
+/**
+ * The busy ones first, then what raised; within, upstream before downstream, so that a bar does not jump.
+ * @param {PrefixRow[]} rows @param {(row: PrefixRow) => boolean} busy
+ */
+function sortRows(rows, busy) {
   const depths = depthsOf(rows);
   const depth = (/** @type {PrefixRow} */ row) => depths.get(row.prefix) ?? 0;
-  const rank = (/** @type {PrefixRow} */ row) => (open(row) ? 0 : row.erred ? 1 : 2);
+  const rank = (/** @type {PrefixRow} */ row) => (busy(row) ? 0 : row.erred ? 1 : 2);
   rows.sort((a, b) => rank(a) - rank(b) || depth(a) - depth(b) || a.prefix.localeCompare(b.prefix));
 }
 
@@ -133,8 +142,8 @@ function makeRow(row) {
   return { element: h("div", { class: "progress-row", role: "listitem" }, swatch, name, stack, amount, mean, rest), swatch, parts, amount, erred, others, mean, stack };
 }
 
-/** @param {any} made @param {PrefixRow} row */
-function updateRow(made, row) {
+/** @param {any} made @param {PrefixRow} row @param {boolean} busy */
+function updateRow(made, row, busy) {
   const total = Math.max(1, row.total, PARTS.reduce((all, part) => all + part.of(row), 0));
   PARTS.forEach((part, i) => {
     const share = part.of(row) / total;
@@ -149,6 +158,6 @@ function updateRow(made, row) {
   setText(made.others, (row.erred && rest.length ? " · " : "") + rest.map((part) => `${format.short(part.of(row))} ${part.state}`).join(" · "));
   setAttribute(made.stack, "aria-label", countsOf(row));
   setAttribute(made.stack, "title", countsOf(row));
-  made.element.classList.toggle("finished", !open(row) && !row.erred);
+  made.element.classList.toggle("finished", !busy && !row.erred);
 }
 

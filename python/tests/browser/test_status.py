@@ -30,7 +30,10 @@ def until(page: Page, done, what: str):
 
 @pytest.fixture
 def page(visitor):
-    return visitor.open("/status")
+    """The page once it has its shape: a click meets what it is meant for."""
+    page = visitor.open("/status")
+    expect(page.locator(".progress-row").first).to_be_visible()
+    return page
 
 
 @pytest.fixture
@@ -181,6 +184,21 @@ def test_progress_counts_and_clears(page):
     page.get_by_role("button", name="Clear finished").click()
     expect(row).to_have_count(0)
     expect(waiting).to_have_count(1)
+
+
+def test_what_is_busy_keeps_its_place(page):
+    """The ticks come and go; their row stays where it is."""
+    names = page.locator(".progress-name")
+
+    def tick_is_busy():
+        texts = names.all_inner_texts()
+        return texts.index("tick") < texts.index("failing")
+
+    until(page, tick_is_busy, "a tick")
+    before = names.all_inner_texts()
+    for _ in range(15):
+        page.wait_for_timeout(200)
+        assert names.all_inner_texts() == before
 
 
 def test_the_time_series(page):

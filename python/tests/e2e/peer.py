@@ -69,13 +69,3 @@ def until(condition, timeout_s: float = 20.0, step_s: float = 0.01):
             return value
         assert time.monotonic() < deadline, f"still false after {timeout_s} s"
         time.sleep(step_s)
-
-
-def quickest(run, times: int = 3) -> float:
-    """Seconds of the quickest of a few runs: in any one of them the machine may be busy."""
-    best = float("inf")
-    for _ in range(times):
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-    return best

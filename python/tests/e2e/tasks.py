@@ -85,6 +85,17 @@ def noted_behind(gate, path, value=None):
     return behind(gate, value)
 
 
+def meet(path, n, value=None):
+    """Return `value` once `n` of these execute at a time."""
+    note(path, "came")
+    deadline = time.monotonic() + 20
+    while len(notes(path)) < n:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"nobody came but {len(notes(path))}")
+        time.sleep(0.005)
+    return value
+
+
 def die():
     os._exit(1)
 

@@ -10,6 +10,9 @@ import pytest
 
 from .peer import IS_RASK, Client, config, delayed, rask_only
 
+DEFAULT_TIMEOUT_S = 30
+"""Without `timeout=`; tests that give a short one show that it is the short one that counts."""
+
 
 @pytest.fixture(autouse=True)
 def no_default_client_left():
@@ -41,7 +44,7 @@ def test_connection_refused(closed_port, form):
     start = time.perf_counter()
     with pytest.raises(OSError, match=f"127.0.0.1:{closed_port}"):
         Client(form.format(closed_port), timeout=0.5)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < DEFAULT_TIMEOUT_S
 
 
 @rask_only
@@ -50,7 +53,7 @@ def test_a_port_that_says_nothing(silent_port):
     start = time.perf_counter()
     with pytest.raises(OSError, match=str(silent_port)):
         Client(f"127.0.0.1:{silent_port}", timeout=0.5)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < DEFAULT_TIMEOUT_S
 
 
 def test_timeout_as_text(closed_port):

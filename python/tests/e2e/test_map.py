@@ -143,21 +143,6 @@ def test_one_of_100_000_raises(client):
     assert sum(client.gather(futures, errors="skip")) == sum(2 * i for i in range(100_000)) - 2 * 137
 
 
-@rask_only
-def test_10_000_trivial_tasks_take_less_than_half_a_second():
-    """The promise of the issue, on a cluster of its own."""
-    from .peer import Client, quickest
-
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
-        client.wait_for_workers(2, timeout=20)
-        client.gather(client.map(inc, range(100), pure=False))
-
-        def run():
-            assert client.gather(client.map(inc, range(10_000), pure=False)) == list(range(1, 10_001))
-
-        assert quickest(run) < 0.5
-
-
 def test_equal_elements_are_one_task_wherever_they_stand(client):
     """Next to each other, far apart, in another order, and between tasks with keys of their own."""
     elements = [*range(50), 49, *range(49, -1, -1), *([7] * 50), 50]

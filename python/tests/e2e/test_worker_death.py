@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -173,13 +172,11 @@ def test_every_worker_dies(fresh_client, gate, note_path):
 
 
 def test_the_death_is_noticed_at_once(fresh_client, gate, note_path):
-    """A process that ends closes its sockets: no heartbeat has to time out first."""
+    """A process that ends closes its sockets: no heartbeat has to time out first, which takes minutes."""
     future = fresh_client.submit(noted_behind, gate.path, note_path, pure=False)
     until(lambda: notes(note_path))
-    start = time.perf_counter()
     kill(fresh_client, where_processing(fresh_client, future.key))
     until(lambda: len(notes(note_path)) == 2)
-    assert time.perf_counter() - start < 10
     gate.open()
     future.result(timeout=10)
 
