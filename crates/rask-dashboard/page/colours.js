@@ -2,7 +2,7 @@
 // Colours: those of states, the same everywhere, and one for each task prefix. Canvases ask here, since they know no CSS.
 
 /** The order in which a task goes through them; also the order of legends and stacked bars. */
-export const STATES = ["memory", "released", "erred", "processing", "queued", "waiting", "no-worker", "forgotten"];
+export const STATES = ["memory", "released", "erred", "given-up", "processing", "queued", "waiting", "no-worker", "forgotten"];
 
 /**
  * Twelve hues that keep apart for colour-blind eyes by lightness as well; red is left to errors and violet to transfers.

@@ -22,6 +22,7 @@ export const PARTS = [
   { state: "memory", word: "in memory", of: (row) => row.memory },
   { state: "released", word: "released", of: (row) => row.released },
   { state: "erred", word: "erred", of: (row) => row.erred },
+  { state: "given-up", word: "given up", of: (row) => row.given_up },
   { state: "processing", word: "processing", of: (row) => row.processing },
   { state: "queued", word: "queued", of: (row) => row.queued },
   { state: "waiting", word: "waiting", of: (row) => row.waiting },
@@ -42,7 +43,8 @@ export function countsOf(row) {
 export function progressPanel() {
   const sum = h("span", { class: "beside muted tabular" });
   const clear = h("button", { type: "button", class: "quiet", hidden: true }, "Clear finished");
-  const { element, body } = panel("Progress", "progress", sum, clear, legend());
+  const legend = PARTS.map(({ state }) => h("span", { hidden: true }, h("i", { class: "swatch", "data-state": state }), state));
+  const { element, body } = panel("Progress", "progress", sum, clear, h("span", { class: "legend" }, ...legend));
   const list = h("div", { class: "progress-rows", role: "list" });
   const empty = h("p", { class: "empty" }, "No tasks yet. What is submitted to the cluster shows up here.");
   const more = h("p", { class: "muted" });
@@ -66,6 +68,8 @@ export function progressPanel() {
     setText(more, store.prefixes.size < TOLD_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
     const total = rows.reduce((all, row) => all + row.total, 0);
     setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
+    // Once seen, a state stays explained: states come and go.
+    PARTS.forEach((part, i) => (legend[i].hidden &&= !rows.some(part.of)));
     keyed(list, made, rows.slice(0, ROWS_MAX), (row) => row.prefix, makeRow, (shown, row) => updateRow(shown, row, busy(row)));
   }, DRAW_MS);
 
@@ -123,10 +127,6 @@ function depthsOf(rows) {
   };
   for (const row of rows) visit(row.prefix, 0);
   return depths;
-}
-
-function legend() {
-  return h("span", { class: "legend" }, ...PARTS.map(({ state }) => h("span", {}, h("i", { class: "swatch", "data-state": state }), state)));
 }
 
 /** @param {PrefixRow} row */

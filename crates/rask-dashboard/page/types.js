@@ -57,6 +57,7 @@
  * @property {number} memory
  * @property {number} erred
  * @property {number} released
+ * @property {number} given_up
  * @property {number} finished
  * @property {number} raised
  * @property {number|null} mean_s

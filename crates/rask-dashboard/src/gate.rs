@@ -17,6 +17,8 @@ const COOKIE_S_MAX: u32 = 7 * 24 * 3600;
 const HOSTS_MAX: usize = 32;
 /// Set by proxies: the host that the browser named.
 const FORWARDED_HOST: &str = "x-forwarded-host";
+/// Set by proxies: how the browser came to them.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// A longer name is none.
 const HOST_BYTES_MAX: usize = 255;
 
@@ -88,11 +90,12 @@ impl Gate {
 
     /// The value of `Set-Cookie` for whoever has shown the token.
     ///
-    /// It names no path, so that the browser takes the folder of the page: the root as the browser sees it, also where a proxy
+    /// If a proxy says that the browser came by TLS, it is to be sent by TLS only. It names no path, so that the browser takes the folder of the page: the root as the browser sees it, also where a proxy
     /// shows the dashboard below a path. What others serve at that host is not sent the token.
-    pub fn cookie(&self) -> String {
+    pub fn cookie(&self, headers: &HeaderMap) -> String {
         let Gate { cookie_name, token, .. } = self;
-        format!("{cookie_name}={token}; Max-Age={COOKIE_S_MAX}; HttpOnly; SameSite=Strict")
+        let secure = if came_by_tls(headers) { "; Secure" } else { "" };
+        format!("{cookie_name}={token}; Max-Age={COOKIE_S_MAX}; HttpOnly; SameSite=Strict{secure}")
     }
 
     fn is_token(&self, shown: &str) -> bool {
@@ -143,6 +146,12 @@ fn name_of(host: &str) -> &str {
         return rest.split(']').next().unwrap_or_default();
     }
     host.split(':').next().unwrap_or_default().trim_end_matches('.')
+}
+
+/// Of several proxies, the first named is the one the browser came to.
+fn came_by_tls(headers: &HeaderMap) -> bool {
+    let told = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    told.split(',').next().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 /// The page that asks, if the browser names it, is one of this dashboard's own, perhaps served through a proxy that adds TLS.
@@ -310,11 +319,21 @@ mod tests {
 
     #[test]
     fn the_cookie_is_strict_and_named_after_the_cluster() {
-        let cookie = gate().cookie();
+        let cookie = gate().cookie(&headers(&[]));
         assert!(cookie.starts_with("rask-0123456789abcdef=00112233; "), "{cookie}");
         for part in ["HttpOnly", "SameSite=Strict", "Max-Age="] {
             assert!(cookie.contains(part), "{cookie}");
         }
         assert!(!cookie.contains("Path") && !cookie.contains("Domain"), "{cookie}");
+    }
+
+    #[test]
+    fn behind_tls_the_cookie_is_for_tls() {
+        for (told, secure) in
+            [("https", true), ("HTTPS, http", true), ("http, https", false), ("http", false), ("", false)]
+        {
+            let cookie = gate().cookie(&headers(&[("x-forwarded-proto", told)]));
+            assert_eq!(cookie.ends_with("; Secure"), secure, "{told}: {cookie}");
+        }
     }
 }

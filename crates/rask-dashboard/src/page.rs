@@ -98,7 +98,7 @@ pub(crate) const NO_TOKEN: &str = "<!doctype html>
 <html lang=\"en\">
 <head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: token needed</title>\
 <link rel=\"icon\" href=\"assets/icon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" href=\"assets/style.css\"></head>
-<body class=\"refused\">
+<body class=\"bare\">
 <h1>This page needs the cluster's token</h1>
 <p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
 <code>rask scheduler</code> prints it when it starts.</p>
@@ -106,6 +106,32 @@ pub(crate) const NO_TOKEN: &str = "<!doctype html>
 </body>
 </html>
 ";
+
+/// What a browser shows at a path that there is not: mostly one with a slash too many at its end.
+///
+/// The addresses are relative to that path, since a proxy may have put another before it.
+pub(crate) fn not_here(path: &str) -> String {
+    let root = match path.matches('/').count() {
+        0 | 1 => "./".to_owned(),
+        slashes => "../".repeat(slashes - 1),
+    };
+    let link = |(page, title): (&str, &str)| format!("<a href=\"{root}{page}\">{title}</a>");
+    let links = [
+        ("status", "Status"),
+        ("graph", "Graph"),
+        ("workers", "Workers"),
+        ("tasks", "Tasks"),
+        ("events", "Events"),
+    ];
+    let links = links.map(link).join(" · ");
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: no such page</title>\
+         <link rel=\"icon\" href=\"{root}assets/icon.svg\" type=\"image/svg+xml\">\
+         <link rel=\"stylesheet\" href=\"{root}assets/style.css\"></head>\n\
+         <body class=\"bare\">\n<h1>There is no such page here</h1>\n<p>{links}</p>\n</body>\n</html>\n"
+    )
+}
 
 /// What `/` gives below a path that a proxy says it has put before: a page that goes on to Status there; nothing if this is no path.
 ///
@@ -168,6 +194,21 @@ mod tests {
         let mut served: Vec<&str> = ASSETS.iter().map(|asset| asset.name).collect();
         served.sort_unstable();
         assert_eq!(served, names, "ASSETS and the folder page/ differ");
+    }
+
+    #[test]
+    fn from_a_path_that_is_not_there_relative_links_lead_back() {
+        for (path, status) in [
+            ("/nope", "./status"),
+            ("/tasks/", "../status"),
+            ("/a/b/c", "../../status"),
+            ("//", "../status"),
+            ("", "./status"),
+        ] {
+            let page = not_here(path);
+            assert!(page.contains(&format!("href=\"{status}\"")), "{path}: {page}");
+        }
+        assert!(!not_here("/\"><script>").contains("script>"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -45,14 +45,15 @@ pub(crate) struct Site {
     pub cluster: String,
 }
 
+const PAGES: [&str; 8] = ["/", "/status", "/graph", "/workers", "/worker", "/tasks", "/task", "/events"];
+
 /// All paths.
 ///
 /// A proxy may show them below a path of its own and take that away before it asks here. So what is answered names nothing by an
 /// absolute path, and all pages lie directly below the root: the same relative addresses are right on each. Keys and names stand in
 /// the query, because proxies decode and tidy paths: one with a slash would come to lie deeper than its page believes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
-    let pages = ["/", "/status", "/graph", "/workers", "/worker", "/tasks", "/task", "/events"];
-    let pages = pages.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
+    let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
     let pages = pages.route_layer(from_fn_with_state(site.clone(), admit_reader));
     let data = Router::new()
         .route("/api/v1/live", get(live::live))
@@ -116,8 +117,8 @@ async fn admit_reader(State(site): State<Arc<Site>>, request: Request, next: Nex
             _ => Failure::from(refusal).into_response(),
         };
     }
+    let cookie = HeaderValue::from_str(&site.gate.cookie(request.headers()));
     let mut response = next.run(request).await;
-    let cookie = HeaderValue::from_str(&site.gate.cookie());
     response.headers_mut().insert(SET_COOKIE, cookie.expect("a token is made of plain characters"));
     response
 }
@@ -135,7 +136,7 @@ async fn index() -> Html<&'static [u8]> {
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let Some(asset) = page::asset(&name) else { return nothing().await.into_response() };
+    let Some(asset) = page::asset(&name) else { return nothing_there() };
     // Kept, but asked about each time: the file changes with rask, not with the address.
     let caching = [(ETAG, asset.tag()), (CACHE_CONTROL, "no-cache")];
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -146,9 +147,20 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     (caching, [(CONTENT_TYPE, asset.media_type)], asset.bytes).into_response()
 }
 
-async fn nothing() -> Failure {
-    Failure::new(
-        StatusCode::NOT_FOUND,
-        "there is nothing at this path; docs/dashboard-api.md lists what there is",
-    )
+/// A browser whose user asks for a page gets one that leads on.
+async fn nothing(request: Request) -> Response {
+    let asks_for_page = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kinds| kinds.contains("text/html"));
+    match asks_for_page {
+        true => (StatusCode::NOT_FOUND, Html(page::not_here(request.uri().path()))).into_response(),
+        false => nothing_there(),
+    }
+}
+
+fn nothing_there() -> Response {
+    let text = "there is nothing at this path; docs/dashboard-api.md lists what there is";
+    Failure::new(StatusCode::NOT_FOUND, text).into_response()
 }

@@ -219,6 +219,9 @@ fn only_questions_are_answered_and_every_answer_is_guarded() {
             assert!(answer.json()["error"].is_string(), "{method} {path}");
         }
     }
+    let lost = served.request("GET", "/tasks/", &[("Accept", "text/html,*/*")]);
+    assert_eq!(lost.status, 404);
+    assert!(lost.body.contains("<a href=\"../tasks\">"), "{}", lost.body);
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Scheduler {
         let key = self.key(id);
         match task.state {
             TaskState::Free => format!("{key} is forgotten"),
-            TaskState::Released => format!("{key} is released: nobody needs its value now"),
+            TaskState::Released { .. } => format!("{key} is released: nobody needs its value now"),
             TaskState::Arriving { worker } => {
                 format!("{key} is being scattered to worker {}", self.place_of(worker))
             }

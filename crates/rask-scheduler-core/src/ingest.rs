@@ -234,7 +234,7 @@ impl Scheduler {
         self.tasks[known].holders += 1;
         match self.tasks[known].state {
             TaskState::Erred(_) if self.tasks[known].wants.is_empty() => self.retry_tasks(&[known]),
-            TaskState::Released => self.activate(known, Cause::NeededAgain),
+            TaskState::Released { .. } => self.activate(known, Cause::NeededAgain),
             _ => {}
         }
     }
@@ -369,8 +369,12 @@ impl Scheduler {
         let mut stack: SmallVec<[TaskId; 8]> = SmallVec::new();
         stack.push(id);
         while let Some(id) = stack.pop() {
-            if self.tasks[id].state != TaskState::Released || !self.tasks[id].is_needed() {
+            let TaskState::Released { in_vain } = self.tasks[id].state else { continue };
+            if !self.tasks[id].is_needed() {
                 continue;
+            }
+            if in_vain {
+                self.watch.tallies.taken_up(self.tasks[id].class);
             }
             if self.tasks[id].maker != Maker::Worker {
                 self.lose_forever(id);
@@ -385,7 +389,7 @@ impl Scheduler {
                 match task.state {
                     TaskState::Memory { .. } => {}
                     TaskState::Erred(error) => failed = Some(error),
-                    TaskState::Released => {
+                    TaskState::Released { .. } => {
                         on += 1;
                         stack.push(dependency);
                     }

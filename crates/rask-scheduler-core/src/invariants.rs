@@ -45,10 +45,21 @@ impl Scheduler {
     fn check_tallies(&self) {
         let tallies = &self.watch.tallies;
         let mut counted = vec![[0; Station::COUNT]; tallies.counts().len()];
+        let mut in_vain = vec![0; counted.len()];
         for (_, task) in self.tasks.iter() {
             counted[task.class.0 as usize][task.state.station() as usize] += 1;
+            in_vain[task.class.0 as usize] += u64::from(task.state == TaskState::Released { in_vain: true });
         }
         assert_eq!(tallies.counts(), counted, "tasks by class and state");
+        for (class, (in_vain, (gone, given_up))) in
+            in_vain.into_iter().zip(tallies.gone_and_given_up()).enumerate()
+        {
+            let range = in_vain..=in_vain + gone;
+            assert!(
+                range.contains(&given_up),
+                "of class {class} {given_up} tasks were given up, not {range:?}"
+            );
+        }
     }
 
     /// Checks that nothing is left of any task, as when all clients have gone.
@@ -108,7 +119,7 @@ impl Scheduler {
                 let is_refused = self.errors.get(error).kind == ErrorKind::Refused;
                 assert!(!is_refused || task.wants.is_empty(), "nobody holds what is refused: {}", what());
             }
-            TaskState::Released => {}
+            TaskState::Released { .. } => {}
         }
         if !task.is_in_memory() {
             assert!(task.replicas().is_empty(), "only values in memory have replicas: {}", what());
@@ -117,7 +128,7 @@ impl Scheduler {
         assert!(!does_something || task.is_needed(), "what nobody needs is given up: {}", what());
         let is_reachable = task.is_needed() || task.live_dependents > 0;
         assert!(is_reachable, "what nobody can ask for is forgotten: {}", what());
-        let is_idle = task.state == TaskState::Released;
+        let is_idle = task.state.is_released();
         assert!(!is_idle || !task.is_needed(), "what is needed is under way: {}", what());
         assert_eq!(task.troubled, self.troubles.contains_key(&id), "{}", what());
     }

@@ -123,7 +123,7 @@ impl Scheduler {
         self.call_followers_back(id);
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
         self.tasks[id].kept = None;
-        self.set_state(id, TaskState::Released, Cause::WorkerLost(worker));
+        self.set_state(id, TaskState::RELEASED, Cause::WorkerLost(worker));
         self.note_recomputed(id);
         let mut cursor = self.tasks[id].dependents.begin();
         while let Some((dependent, next)) = self.tasks.next_dependent(cursor) {

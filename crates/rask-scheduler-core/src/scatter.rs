@@ -159,10 +159,14 @@ impl Scheduler {
     ) -> Vec<WorkerId> {
         let is_scattered = self.tasks[id].maker == Maker::Client;
         match self.tasks[id].state {
-            TaskState::Released if is_scattered => {}
+            TaskState::Released { in_vain } if is_scattered => {
+                if in_vain {
+                    self.watch.tallies.taken_up(self.tasks[id].class);
+                }
+            }
             TaskState::Erred(error) if is_scattered => {
                 self.errors.release(error);
-                self.set_state(id, TaskState::Released, Cause::Scattered);
+                self.set_state(id, TaskState::RELEASED, Cause::Scattered);
             }
             TaskState::Memory { inline: None } if broadcast => {
                 let replicas = self.tasks[id].replicas();

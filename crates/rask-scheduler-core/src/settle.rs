@@ -44,6 +44,7 @@ impl Scheduler {
             }
             if let TaskState::Erred(error) = self.tasks[id].state {
                 self.errors.release(error);
+                self.watch.tallies.given_up(self.tasks[id].class);
             }
             if !self.holds.is_empty() {
                 for held in self.holds.remove(&id).unwrap_or_default() {
@@ -64,14 +65,14 @@ impl Scheduler {
             TaskState::Memory { .. } => self.drop_value(id, cause),
             TaskState::Arriving { .. } => {
                 self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
-                self.set_state(id, TaskState::Released, cause);
+                self.give_up(id, cause);
             }
             state if state.is_active() => {
                 match state {
                     TaskState::Queued => self.leave_queue(id),
                     _ => self.take_back(id),
                 }
-                self.set_state(id, TaskState::Released, cause);
+                self.give_up(id, cause);
                 for i in 0..self.tasks[id].dependencies.len() {
                     let dependency = self.tasks[id].dependencies[i];
                     self.tasks[dependency].waiters -= 1;
@@ -80,6 +81,12 @@ impl Scheduler {
             }
             _ => {}
         }
+    }
+
+    /// A task on its way to a value is released without one.
+    fn give_up(&mut self, id: TaskId, cause: Cause) {
+        self.watch.tallies.given_up(self.tasks[id].class);
+        self.set_state(id, TaskState::Released { in_vain: true }, cause);
     }
 
     /// If a task is with a worker, that need not run it any more. It will still answer for it, and counts as busy until then.
@@ -118,7 +125,7 @@ impl Scheduler {
         }
         // The next run is another value: whoever still names the old one must not be served the new.
         self.tasks[id].attempt = self.tasks[id].attempt.wrapping_add(1);
-        self.set_state(id, TaskState::Released, cause);
+        self.set_state(id, TaskState::RELEASED, cause);
     }
 
     /// A worker has one value less.
@@ -217,7 +224,7 @@ impl Scheduler {
             }
             self.errors.release(error);
             self.forget_troubles(id);
-            self.set_state(id, TaskState::Released, Cause::Retried);
+            self.set_state(id, TaskState::RELEASED, Cause::Retried);
             for want in self.tasks[id].wants.all() {
                 if let Some(client) = self.clients.get_mut(want.client.0) {
                     client.outbox.push_pending(want.future);

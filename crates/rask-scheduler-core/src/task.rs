@@ -17,8 +17,8 @@ use crate::want::Wanted;
 pub(crate) enum TaskState {
     /// The slot holds no task.
     Free,
-    /// Known, not to be run now.
-    Released,
+    /// Known, not to be run now. `in_vain`: it was given up on its way to a value.
+    Released { in_vain: bool },
     /// To be run when `on` more dependencies are in memory.
     Waiting { on: u32 },
     /// Could run; in a queue of the scheduler. Whoever leaves this state counts `attempt` up, so that the queue's entry is stale.
@@ -36,12 +36,21 @@ pub(crate) enum TaskState {
 }
 
 impl TaskState {
+    /// As a task begins, and as it is once its value was dropped.
+    pub(crate) const RELEASED: TaskState = TaskState::Released { in_vain: false };
+
+    /// Known, not to be run now.
+    #[inline]
+    pub(crate) fn is_released(self) -> bool {
+        matches!(self, TaskState::Released { .. })
+    }
+
     /// The state without its data.
     #[inline]
     pub(crate) fn station(self) -> Station {
         match self {
             TaskState::Free => Station::Forgotten,
-            TaskState::Released => Station::Released,
+            TaskState::Released { .. } => Station::Released,
             TaskState::Waiting { .. } | TaskState::Arriving { .. } => Station::Waiting,
             TaskState::Queued => Station::Queued,
             TaskState::Processing { .. } | TaskState::Following { .. } => Station::Processing,
@@ -259,7 +268,7 @@ impl Tasks {
         let task = &mut self[id];
         debug_assert_eq!(task.state, TaskState::Free);
         task.birth = task.birth.wrapping_add(1);
-        task.state = TaskState::Released;
+        task.state = TaskState::RELEASED;
         id
     }
 

@@ -89,6 +89,7 @@ class Work:
         slow = client.submit(behind, str(self.gate), 1, key="slow-0", workers=[one])
         self.held += [slow, client.submit(same, slow, key="after-0")]
         self.held += [client.submit(same, 1, key="nowhere-0", resources={"unicorn": 1})]
+        client.cancel([client.submit(same, n, key=f"vain-{n}", resources={"unicorn": 1}) for n in range(3)])
         self.ticker.start()
 
     def obey(self, command: str) -> None:

@@ -65,7 +65,7 @@ def test_prefix_rows(pulse):
     assert "tick" in {row["prefix"] for row in pulse["prefixes"]}
     for row in pulse["prefixes"]:
         assert set(row) == fields("A prefix row counts")
-    counts = ("waiting", "queued", "no_worker", "processing", "memory", "erred", "released")
+    counts = ("waiting", "queued", "no_worker", "processing", "memory", "erred", "released", "given_up")
     for row in pulse["prefixes"]:
         assert sum(row[name] for name in counts) == row["total"], row
 

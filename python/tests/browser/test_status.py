@@ -178,6 +178,7 @@ def test_progress_counts_and_clears(page):
     waiting = page.locator(".progress-row", has=page.locator(".progress-name", has_text="after"))
     expect(waiting).to_contain_text("1 waiting")
     expect(page.locator(".progress-row", has_text="nowhere")).to_contain_text("no-worker")
+    expect(page.locator(".progress-row", has_text="vain")).to_contain_text("3 given-up")
     names = page.locator(".progress-name").all_inner_texts()
     # What is busy, what raised, the rest.
     assert names.index("nowhere") < names.index("failing") < names.index("load")

@@ -97,6 +97,7 @@ pub struct PrefixRow {
     pub memory: u32,
     pub erred: u32,
     pub released: u64,
+    pub given_up: u64,
     pub finished: u64,
     pub raised: u64,
     pub mean_s: Option<f64>,
@@ -192,7 +193,7 @@ impl Scheduler {
         let [waiting, queued, processing, memory, erred] =
             [Station::Waiting, Station::Queued, Station::Processing, Station::Memory, Station::Erred]
                 .map(count);
-        let alive = [waiting, queued, processing, memory, erred].iter().map(|&n| u64::from(n)).sum();
+        let there: u64 = [waiting, queued, processing, memory, erred].map(u64::from).iter().sum();
         PrefixRow {
             prefix: tally.prefix.clone(),
             total: tally.total,
@@ -202,7 +203,8 @@ impl Scheduler {
             processing,
             memory,
             erred,
-            released: tally.total.saturating_sub(alive),
+            released: tally.total - there - tally.given_up,
+            given_up: tally.given_up,
             finished: tally.finished,
             raised: tally.raised,
             mean_s: tally.mean_ns.map(|ns| ns / 1e9),

@@ -13,7 +13,7 @@ use crate::scheduler::Scheduler;
 /// Which tasks are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
-    /// Part of the key; empty means any.
+    /// Part of the key, in capitals or not; empty means any.
     pub search: String,
     /// The state; `None` means any.
     pub state: Option<String>,
@@ -51,6 +51,7 @@ impl Scheduler {
     /// Tasks that fit the filter among the `slots_max` places from `from` on, at most `rows_max` of them.
     pub fn scan_tasks(&self, from: u32, slots_max: u32, rows_max: usize, filter: &TaskFilter) -> TaskScan {
         let mut names = StateNames::new(self);
+        let search = filter.search.to_lowercase();
         let mut rendered = String::new();
         let mut rows = Vec::new();
         for (id, _) in self.tasks.slice(from, slots_max) {
@@ -59,7 +60,7 @@ impl Scheduler {
             }
             let state = names.of(id);
             let fits = filter.state.as_deref().is_none_or(|wanted| wanted == state)
-                && self.has_in_key(id, &filter.search, &mut rendered);
+                && self.has_in_key(id, &search, &mut rendered);
             if fits {
                 rows.push(self.task_row(id, state));
             }
@@ -67,19 +68,14 @@ impl Scheduler {
         TaskScan { rows, next: self.tasks.slot_after(from, slots_max) }
     }
 
+    /// `search` is in lower case.
     fn has_in_key(&self, id: TaskId, search: &str, rendered: &mut String) -> bool {
         if search.is_empty() {
             return true;
         }
-        let label = self.label(id);
-        if let Label::Generated(prefix, _) = &label
-            && prefix.contains(search)
-        {
-            return true;
-        }
         rendered.clear();
-        let _ = write!(rendered, "{label}"); // a String takes all
-        rendered.contains(search)
+        let _ = write!(rendered, "{}", self.label(id)); // a String takes all
+        rendered.to_lowercase().contains(search)
     }
 
     fn task_row(&self, id: TaskId, state: &'static str) -> TaskRow {

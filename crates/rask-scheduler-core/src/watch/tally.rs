@@ -23,6 +23,8 @@ struct ClassTally {
     live: u32,
     /// Tasks that were ever made.
     total: u64,
+    /// Those of them that were given up: released on their way to a value, or forgotten when they had erred.
+    given_up: u64,
     /// The page on which it changed last.
     page: u64,
     prefix: u32,
@@ -37,8 +39,8 @@ struct PrefixTally {
     live_classes: u32,
     /// Since when none has.
     empty_since: Tick,
-    /// What had been made when it began to count anew.
-    base: u64,
+    /// What had been made, and given up, when it began to count anew.
+    base: Made,
     finished: u64,
     raised: u64,
     compute_ns: u64,
@@ -51,6 +53,13 @@ struct PrefixTally {
     page: u64,
 }
 
+/// Tasks that were made, and how many of them were given up.
+#[derive(Clone, Copy, Default, Debug)]
+struct Made {
+    total: u64,
+    given_up: u64,
+}
+
 /// What is known of a prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally<'a> {
@@ -59,6 +68,8 @@ pub(crate) struct Tally<'a> {
     pub(crate) counts: Counts,
     /// Tasks that were made since there were none for a while.
     pub(crate) total: u64,
+    /// Those of them that were given up: released on their way to a value, or forgotten when they had erred.
+    pub(crate) given_up: u64,
     /// Executions that gave a value, since the start.
     pub(crate) finished: u64,
     /// Executions that raised, since the start.
@@ -97,7 +108,7 @@ impl Tallies {
         };
         self.prefixes[number as usize].classes.push(class);
         let counts = [0; Station::COUNT];
-        self.classes.push(ClassTally { counts, live: 0, total: 0, page: 0, prefix: number });
+        self.classes.push(ClassTally { counts, live: 0, total: 0, given_up: 0, page: 0, prefix: number });
     }
 
     fn add_prefix(&mut self, prefix: Arc<str>) -> u32 {
@@ -108,7 +119,7 @@ impl Tallies {
             classes: Vec::new(),
             live_classes: 0,
             empty_since: Tick::ZERO,
-            base: 0,
+            base: Made::default(),
             finished: 0,
             raised: 0,
             compute_ns: 0,
@@ -143,7 +154,7 @@ impl Tallies {
     fn class_wakes(&mut self, class: ClassId, now: Tick) {
         let prefix = &mut self.prefixes[self.classes[class.0 as usize].prefix as usize];
         if prefix.live_classes == 0 && prefix.empty_since.plus_ms(PAUSE_MS) < now {
-            prefix.base = prefix.classes.iter().map(|class| self.classes[class.0 as usize].total).sum();
+            prefix.base = made_of(&self.classes, &prefix.classes);
         }
         prefix.live_classes += 1;
     }
@@ -154,6 +165,16 @@ impl Tallies {
         let tally = self.of(class);
         tally.counts[from as usize] -= 1;
         tally.counts[to as usize] += 1;
+    }
+
+    /// A task was given up.
+    pub(crate) fn given_up(&mut self, class: ClassId) {
+        self.of(class).given_up += 1;
+    }
+
+    /// A task that was given up is to run after all.
+    pub(crate) fn taken_up(&mut self, class: ClassId) {
+        self.of(class).given_up -= 1;
     }
 
     /// A task was forgotten.
@@ -225,16 +246,16 @@ impl Tallies {
     pub(crate) fn get(&self, number: u32) -> Tally<'_> {
         let known = &self.prefixes[number as usize];
         let mut counts = [0; Station::COUNT];
-        let mut total = 0;
         for class in &known.classes {
             let tally = &self.classes[class.0 as usize];
-            total += tally.total;
             counts.iter_mut().zip(tally.counts).for_each(|(sum, count)| *sum += count);
         }
+        let made = made_of(&self.classes, &known.classes);
         Tally {
             prefix: &known.prefix,
             counts,
-            total: total - known.base,
+            total: made.total - known.base.total,
+            given_up: made.given_up - known.base.given_up,
             finished: known.finished,
             raised: known.raised,
             compute_ns: known.compute_ns,
@@ -276,4 +297,17 @@ impl Tallies {
     pub(crate) fn counts(&self) -> Vec<Counts> {
         self.classes.iter().map(|tally| tally.counts).collect()
     }
+
+    /// By class, tasks that no longer exist, and those that were given up, be they still there or not; for the check of invariants.
+    pub(crate) fn gone_and_given_up(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.classes.iter().map(|tally| (tally.total - u64::from(tally.live), tally.given_up))
+    }
+}
+
+/// What was ever made of these classes.
+fn made_of(all: &[ClassTally], classes: &[ClassId]) -> Made {
+    classes.iter().map(|class| &all[class.0 as usize]).fold(Made::default(), |made, tally| Made {
+        total: made.total + tally.total,
+        given_up: made.given_up + tally.given_up,
+    })
 }

@@ -95,6 +95,7 @@ fn what_executes_for_long_is_told_when_it_changes() {
 #[test]
 fn a_pulse_says_from_when_on_it_has_all_bars() {
     let mut stage = Stage::with_workers(1, 1);
+    stage.checks = false; // 4 100 times 4 100 tasks
     stage.submit(0, Graph::at(1).calls(4_100));
     let mut seen = Seen::default();
     pulse(&mut stage, &mut seen);
@@ -123,6 +124,49 @@ fn what_is_done_and_forgotten_still_counts_as_released_until_a_pause() {
     stage.pass_ms(60_000);
     stage.submit(0, Graph::at(4).calls(1));
     assert_eq!(part(&row(&mut stage, &mut seen), &["total", "released"]), json!({"total": 1, "released": 0}));
+}
+
+#[test]
+fn what_never_came_to_a_value_does_not_count_as_done() {
+    let mut stage = Stage::with_workers(1, 1);
+    let mut seen = Seen::default();
+    let counts = |stage: &mut Stage, seen: &mut Seen| {
+        let names = ["total", "memory", "erred", "released", "given_up"];
+        part(&json_of(&pulse(stage, seen).prefixes)[0], &names)
+    };
+    stage.submit(0, Graph::at(1).calls(4));
+    stage.finish(0, &[("t0#1", "a")]);
+    stage.cancel(0, &[2, 3], false);
+    let two_cancelled = json!({"total": 4, "memory": 1, "erred": 0, "released": 0, "given_up": 2});
+    assert_eq!(counts(&mut stage, &mut seen), two_cancelled);
+    stage.give_back(0, &["t1#1"]);
+    stage.err(0, "t3#1", "no");
+    stage.release(0, &[1, 4]);
+    let one_done = json!({"total": 4, "memory": 0, "erred": 0, "released": 1, "given_up": 3});
+    assert_eq!(counts(&mut stage, &mut seen), one_done);
+    // They count anew after a pause, these too.
+    stage.pass_ms(60_000);
+    stage.submit(0, Graph::at(11).calls(1));
+    let anew = json!({"total": 1, "memory": 0, "erred": 0, "released": 0, "given_up": 0});
+    assert_eq!(counts(&mut stage, &mut seen), anew);
+}
+
+#[test]
+fn what_is_given_up_and_then_needed_after_all_counts_as_any_other() {
+    let mut stage = Stage::with_workers(1, 1);
+    let mut seen = Seen::default();
+    // The sum of two: one raises, nobody needs the other now.
+    stage.submit(0, Graph::at(1).pure(1, &[]).pure(2, &[]).pure(3, &[1, 2]).want(&[2]));
+    let counts = |stage: &mut Stage, seen: &mut Seen| {
+        part(&json_of(&pulse(stage, seen).prefixes)[0], &["total", "memory", "erred", "released", "given_up"])
+    };
+    stage.err(0, "t0#1", "no");
+    let one_raised = json!({"total": 3, "memory": 0, "erred": 2, "released": 0, "given_up": 1});
+    assert_eq!(counts(&mut stage, &mut seen), one_raised);
+    stage.submit(0, Graph::at(11).pure(2, &[]));
+    assert_eq!(counts(&mut stage, &mut seen)["given_up"], 0);
+    stage.release(0, &[3, 11]);
+    assert_eq!(counts(&mut stage, &mut seen)["given_up"], 3);
 }
 
 #[test]
@@ -279,7 +323,7 @@ fn tasks_and_graphs_are_scanned_piece_by_piece() {
     let mut stage = Stage::with_workers(1, 1);
     stage.define(0, 1, |class| class.prefix = "load-<script>".into());
     stage.submit(0, Graph::at(1).calls(100).class(1).calls(50));
-    let filter = TaskFilter { search: "<scr".into(), state: None };
+    let filter = TaskFilter { search: "<SCr".into(), state: None };
     let (mut from, mut found, mut looks) = (Some(0), 0, 0);
     while let Some(slot) = from {
         let scan = stage.scheduler.scan_tasks(slot, 40, 20, &filter);
