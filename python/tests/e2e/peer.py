@@ -60,6 +60,13 @@ TOKEN = r"-[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"
 """What follows the name in a generated key: 32 hexadecimal digits, written as a UUID by Dask when impure."""
 
 
+def reached_the_workers(client):
+    """Wait until what was submitted or cancelled before has reached the workers."""
+    client.run(int)  # comes behind it
+    if not IS_RASK:
+        time.sleep(0.2)  # Dask sends it by another connection
+
+
 def until(condition, timeout_s: float = 20.0, step_s: float = 0.01):
     """Wait for `condition()` to become true and return what it returned; fail when it does not."""
     deadline = time.monotonic() + timeout_s

@@ -152,4 +152,4 @@ def test_the_scheduler_survives_garbage():
                         pass
                 except ConnectionResetError:
                     pass
-            assert client.submit(inc, 1, pure=False).result(timeout=10) == 2
+            assert client.submit(inc, 1, pure=False).result(timeout=30) == 2

@@ -146,7 +146,7 @@ def test_stop_iteration(client):
         raise StopIteration("mine")
 
     with pytest.raises((RuntimeError, StopIteration)):
-        client.submit(stop).result(timeout=10)
+        client.submit(stop).result(timeout=30)
 
 
 def test_a_timeout_of_the_tasks_own_is_no_timeout_of_ours(client):
@@ -154,7 +154,7 @@ def test_a_timeout_of_the_tasks_own_is_no_timeout_of_ours(client):
         raise TimeoutError("the task's own")
 
     with pytest.raises(TimeoutError, match="the task's own"):
-        client.submit(late).result(timeout=10)
+        client.submit(late).result(timeout=30)
 
 
 @rask_only
@@ -194,7 +194,7 @@ def test_what_is_no_exception_arrives_too(client, raised):
         raise raised("from the task")
 
     future = client.submit(fail, pure=False)
-    wait(future, timeout=10)
+    wait(future, timeout=30)
     assert future.status == "error"
     assert type(future.exception()) is raised
     assert client.submit(inc, 1).result() == 2
@@ -209,7 +209,7 @@ def test_an_interrupt_raised_by_a_task_is_an_error_of_the_task(client):
 
     before = client.nthreads()
     future = client.submit(fail, pure=False)
-    wait(future, timeout=10)
+    wait(future, timeout=30)
     assert type(future.exception()) is KeyboardInterrupt
     assert client.nthreads() == before
 
@@ -219,7 +219,7 @@ def test_exit_is_an_error_of_the_task(client):
     """`sys.exit()` in a task ends Dask's worker, and four of them before the task is given up."""
     before = client.nthreads()
     future = client.submit(sys.exit, 3, pure=False)
-    wait(future, timeout=10)
+    wait(future, timeout=30)
     assert type(future.exception()) is SystemExit
     assert client.nthreads() == before
 

@@ -51,7 +51,7 @@ def test_exception_waits(client, gate):
     with pytest.raises(TimeoutError):
         future.exception(timeout=0.02)
     gate.open()
-    assert future.exception(timeout=10) is None
+    assert future.exception(timeout=30) is None
 
 
 @pytest.mark.parametrize("timeout", [0.02, "20ms"])

@@ -101,7 +101,7 @@ def fibonacci(n):
 
 def test_worker_client_recursion(client):
     """More tasks wait for their children than there are threads: each gives up its thread while it waits."""
-    assert client.submit(fibonacci, 7).result(timeout=25) == 13
+    assert client.submit(fibonacci, 7).result(timeout=30) == 13
 
 
 def test_secede_and_rejoin(client, gate, note_path):
@@ -215,7 +215,7 @@ def test_a_parent_lends_its_thread_to_its_child(client, gate, note_path):
 
     held = client.submit(noted_behind, gate.path, note_path, workers=address, pure=False)
     until(lambda: notes(note_path))
-    assert client.submit(parent, workers=address, pure=False).result(timeout=15) == 2
+    assert client.submit(parent, workers=address, pure=False).result(timeout=30) == 2
     gate.open()
     wait(held)
 
@@ -231,6 +231,6 @@ def test_a_child_finds_the_thread_that_is_free(client, gate, note_path):
 
     held = [client.submit(noted_behind, gate.path, note_path, pure=False) for _ in range(3)]
     until(lambda: len(notes(note_path)) == 3)
-    assert client.submit(parent, pure=False).result(timeout=15) == 2
+    assert client.submit(parent, pure=False).result(timeout=30) == 2
     gate.open()
     wait(held)

@@ -34,7 +34,7 @@ for name, call in calls.items():
     except KeyboardInterrupt:
         print("interrupted")
     print("released", free())
-    print("usable", client.submit(slow, 0.0, pure=False).result(timeout=10), delayed(slow)(0.01).compute())
+    print("usable", client.submit(slow, 0.0, pure=False).result(timeout=30), delayed(slow)(0.01).compute())
 client.close()
 """
 

@@ -33,7 +33,7 @@ def refuse():
 
 
 def still_works(client):
-    return client.submit(inc, 1, pure=False).result(timeout=10) == 2
+    return client.submit(inc, 1, pure=False).result(timeout=30) == 2
 
 
 def make_lock():
@@ -117,7 +117,7 @@ def test_a_result_that_cannot_be_pickled_errs_when_it_must_travel(client):
     (address,) = client.who_has(future)[future.key]
     (other,) = set(client.nthreads()) - {address}
     with pytest.raises(TypeError, match="lock"):
-        client.submit(kind, future, workers=other).result(timeout=10)
+        client.submit(kind, future, workers=other).result(timeout=30)
     assert still_works(client)
 
 
@@ -146,14 +146,14 @@ def test_a_result_that_cannot_be_unpickled(client):
     """The error is that of the unpickling, at `result()`, and harms nothing else."""
     future = client.submit(RefusesToLoad, pure=False)
     with pytest.raises(ImportError, match="cannot be rebuilt"):
-        future.result(timeout=10)
+        future.result(timeout=30)
     assert still_works(client)
 
 
 @rask_only
 def test_an_argument_that_cannot_be_unpickled(client):
     with pytest.raises(ImportError, match="cannot be rebuilt"):
-        client.submit(same, RefusesToLoad(), pure=False).result(timeout=10)
+        client.submit(same, RefusesToLoad(), pure=False).result(timeout=30)
     assert still_works(client)
 
 

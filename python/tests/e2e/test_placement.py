@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .peer import Client, annotate, delayed, get_worker, until, wait
+from .peer import Client, annotate, delayed, get_worker, reached_the_workers, until, wait
 from .tasks import behind, inc, note, noted_behind, notes
 
 NOWHERE = "tcp://127.0.0.1:1"
@@ -143,7 +143,7 @@ def test_priority(client, gate, note_path, tmp_path):
             futures.append(
                 client.submit(note, note_path, word, pure=False, workers=address, priority=priority)
             )
-    time.sleep(0.2)  # what was submitted must have reached the worker before its thread comes free
+    reached_the_workers(client)
     gate.open()
     wait(futures)
     assert notes(note_path) == ["high"] * 4 + ["middle"] * 4 + ["low"] * 4
@@ -160,7 +160,7 @@ def test_priority_of_compute_and_map(client):
 
 def test_priority_must_be_a_number(client):
     with pytest.raises(TypeError):
-        client.submit(inc, 1, priority="high", pure=False).result(timeout=5)
+        client.submit(inc, 1, priority="high", pure=False).result(timeout=30)
 
 
 def test_both_workers_are_used(client, gate, note_path):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import gc
-import time
 
 import pytest
 
-from .peer import annotate, delayed, fire_and_forget, futures_of, persist, progress, rask_only, until, wait
+from .peer import (
+    annotate,
+    delayed,
+    fire_and_forget,
+    futures_of,
+    persist,
+    progress,
+    rask_only,
+    reached_the_workers,
+    until,
+    wait,
+)
 from .tasks import behind, div, inc, note, notes, slow
 
 
@@ -69,7 +79,7 @@ def test_without_it_what_is_dropped_before_it_begins_need_not_run(client, gate, 
     held = [client.submit(behind, gate.path, pure=False) for _ in range(8)]
     future = client.submit(note, note_path, "ran", pure=False, priority=-1)
     key = future.key
-    time.sleep(0.1)  # the scheduler must have heard of it
+    reached_the_workers(client)
     del future
     gc.collect()
     until(lambda: key not in client.who_has())

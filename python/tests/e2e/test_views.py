@@ -182,14 +182,14 @@ def test_the_dashboard_answers_whoever_has_the_link(client):
     import urllib.request
 
     address, token = client.dashboard_link.split("?token=")
-    with urllib.request.urlopen(client.dashboard_link, timeout=10) as response:
+    with urllib.request.urlopen(client.dashboard_link, timeout=30) as response:
         assert response.status == 200
         assert b"<title>rask" in response.read()
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(address, timeout=10)
+        urllib.request.urlopen(address, timeout=30)
     data = address.replace("/status", "/api/v1/workers")
     asked = urllib.request.Request(data, headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked, timeout=10) as response:
+    with urllib.request.urlopen(asked, timeout=30) as response:
         workers = json.load(response)["workers"]
     assert {worker["address"] for worker in workers} == set(client.nthreads())
 

@@ -85,8 +85,8 @@ def test_a_small_result_that_was_seen_never_changes(fresh_client):
     address = seen[1]
     kill(fresh_client, address)
     until(lambda: address not in fresh_client.nthreads())
-    assert future.result(timeout=10) == seen
-    assert fresh_client.submit(same, future, pure=False).result(timeout=10) == seen
+    assert future.result(timeout=30) == seen
+    assert fresh_client.submit(same, future, pure=False).result(timeout=30) == seen
 
 
 def test_scattered_data_die_with_their_worker(fresh_client):
@@ -96,7 +96,7 @@ def test_scattered_data_die_with_their_worker(fresh_client):
     kill(fresh_client, address)
     until(lambda: future.status in ("cancelled", "lost"))
     with pytest.raises(CancelledError):
-        future.result(timeout=10)
+        future.result(timeout=30)
     assert fresh_client.submit(inc, 1).result(timeout=20) == 2
 
 
@@ -104,7 +104,7 @@ def test_broadcast_data_survive_one_death(fresh_client):
     future = fresh_client.scatter(b"x" * 100_000, broadcast=True)
     until(lambda: len(fresh_client.who_has(future)[future.key]) == 2)
     kill(fresh_client, next(iter(fresh_client.nthreads())))
-    assert len(future.result(timeout=15)) == 100_000
+    assert len(future.result(timeout=30)) == 100_000
 
 
 def test_killed_worker(fresh_client):
@@ -178,7 +178,7 @@ def test_the_death_is_noticed_at_once(fresh_client, gate, note_path):
     kill(fresh_client, where_processing(fresh_client, future.key))
     until(lambda: len(notes(note_path)) == 2)
     gate.open()
-    future.result(timeout=10)
+    future.result(timeout=30)
 
 
 def test_no_processes_are_left_behind():
