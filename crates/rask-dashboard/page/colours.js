@@ -27,6 +27,8 @@ const PALETTE = [
 const slots = new Map();
 const REMEMBERED = "rask-prefixes";
 const REMEMBERED_MAX = 300;
+/** Prefixes whose colours this page knows; one that was seen before so many others may get another. */
+const SLOTS_MAX = 1000;
 
 /** What prefixes had before in this browser, so that a reload or a second tab shows them as they were. @type {Record<string, number>} */
 let remembered = recall();
@@ -66,6 +68,7 @@ function slotOf(prefix) {
     // Of two prefixes that want the same colour the later one takes the next that is free, while there are some.
     const taken = new Set(slots.values());
     for (let i = 0; i < PALETTE.length && taken.has(slot); i += 1) slot = (slot + 5) % PALETTE.length;
+    if (slots.size >= SLOTS_MAX) slots.delete(slots.keys().next().value ?? "");
     slots.set(prefix, slot);
     if (slot !== before) remember(prefix, slot);
   }

@@ -5,15 +5,13 @@ import { onColours, prefixColour } from "./colours.js";
 import { h, keyed, panel, setAttribute, setStyle, setText, shownKey, tasksPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { store } from "./store.js";
+import { PREFIXES_MAX, store } from "./store.js";
 
 const DRAW_MS = 250;
 /** Rows beyond this are too many to look at; the rest is said in a line. */
 const ROWS_MAX = 100;
 /** A prefix whose tasks come and go keeps its place for as long as this after the last; it would jump twice a second. */
 const LINGER_MS = 3000;
-/** Of more prefixes the server tells those that changed last. */
-const TOLD_MAX = 500;
 
 /** @typedef {import("./types.js").PrefixRow} PrefixRow */
 
@@ -54,18 +52,18 @@ export function progressPanel() {
   /** @type {Map<string, number>} cleared prefixes, with the executions they had: more of them bring a row back */
   const cleared = new Map();
   /** @type {Map<string, number>} when each prefix last had something to do, as `store.receivedMs` */
-  const openMs = new Map();
+  let openMs = new Map();
   const busy = (/** @type {PrefixRow} */ row) => store.receivedMs - (openMs.get(row.prefix) ?? -Infinity) < LINGER_MS;
 
   const draw = throttled(() => {
     const rows = visible(cleared);
-    for (const row of rows) if (open(row)) openMs.set(row.prefix, store.receivedMs);
+    openMs = new Map(rows.map((row) => [row.prefix, open(row) ? store.receivedMs : (openMs.get(row.prefix) ?? -Infinity)]));
     sortRows(rows, busy);
     empty.hidden = rows.length > 0;
     clear.hidden = !rows.some((row) => !open(row));
     more.hidden = rows.length <= ROWS_MAX;
     const others = format.count(rows.length - ROWS_MAX);
-    setText(more, store.prefixes.size < TOLD_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
+    setText(more, store.prefixes.size < PREFIXES_MAX ? `and ${others} more` : `and ${others} more; of so many prefixes this page knows those that changed last`);
     const total = rows.reduce((all, row) => all + row.total, 0);
     setText(sum, rows.length ? `${format.count(rows.reduce((all, row) => all + done(row), 0))} of ${format.count(total)} done` : "");
     // Once seen, a state stays explained: states come and go.
@@ -91,6 +89,7 @@ export function progressPanel() {
 /** @param {Map<string, number>} cleared */
 function visible(cleared) {
   const rows = [];
+  for (const prefix of cleared.keys()) if (!store.prefixes.has(prefix)) cleared.delete(prefix);
   for (const row of store.prefixes.values()) {
     const before = cleared.get(row.prefix);
     if (before !== undefined && !open(row) && row.finished === before) continue;

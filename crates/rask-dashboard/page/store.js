@@ -6,8 +6,20 @@ import { Lanes } from "./lanes.js";
 
 /** Events that the page keeps; the server keeps its own number. */
 const EVENTS_MAX = 2000;
+/** Prefixes that the page knows, those that changed last: as many as a whole pulse has. */
+export const PREFIXES_MAX = 500;
 
 /** @typedef {import("./types.js").Pulse} Pulse */
+
+/**
+ * Puts what is new or has changed at the end; beyond `max`, what has not for the longest time goes.
+ * @template K, V @param {Map<K, V>} map @param {K} key @param {V} value @param {number} max
+ */
+function putLast(map, key, value, max) {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > max) map.delete(/** @type {K} */ (map.keys().next().value));
+}
 
 class Store {
   constructor() {
@@ -17,7 +29,7 @@ class Store {
     this.workers = new Map();
     /** @type {Map<number, string>} names of all workers there have been, for what is said of those that left */
     this.names = new Map();
-    /** @type {Map<string, import("./types.js").PrefixRow>} */
+    /** @type {Map<string, import("./types.js").PrefixRow>} what changed last at the end */
     this.prefixes = new Map();
     /** @type {Map<number, import("./types.js").EventRow>} */
     this.events = new Map();
@@ -51,13 +63,9 @@ class Store {
       this.workers.delete(id);
       this.longRuns.delete(id);
     }
-    for (const row of pulse.prefixes) this.prefixes.set(row.prefix, row);
-    for (const event of pulse.events) {
-      // A row whose count grew goes to the end.
-      this.events.delete(event.number);
-      this.events.set(event.number, event);
-    }
-    while (this.events.size > EVENTS_MAX) this.events.delete(this.events.keys().next().value ?? -1);
+    for (const row of pulse.prefixes) putLast(this.prefixes, row.prefix, row, PREFIXES_MAX);
+    // A row whose count grew goes to the end.
+    for (const event of pulse.events) putLast(this.events, event.number, event, EVENTS_MAX);
     this.lanes.hear(pulse);
     this.history.add(pulse);
     this.at = pulse.at;

@@ -1,6 +1,5 @@
 //! What has changed since the last look.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -158,10 +157,9 @@ impl Scheduler {
         let either = stranded.keys().chain(seen.stranded.keys()).copied().collect::<BTreeSet<u32>>();
         let differs = |number: &u32| stranded.get(number) != seen.stranded.get(number);
         changed.extend(either.difference(&known).copied().filter(differs).map(|number| (seen.page, number)));
-        if changed.len() > PREFIXES_MAX {
-            changed.sort_unstable_by_key(|&(page, number)| Reverse((page, number)));
-            changed.truncate(PREFIXES_MAX);
-        }
+        // Those that changed last are last, and if they are too many, all that is told.
+        changed.sort_unstable();
+        changed.drain(..changed.len().saturating_sub(PREFIXES_MAX));
         let row = |&(_, number): &(u64, u32)| {
             let tally = self.watch.tallies.get(number);
             let no_worker = stranded.get(&number).copied().unwrap_or(0);
