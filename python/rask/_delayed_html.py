@@ -5,8 +5,9 @@ Nothing is computed for it, and of a large graph nothing but counts is looked at
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
+
+from rask._html_table import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ DRAWN_MAX = 60
 """A graph of more tasks is not drawn."""
 ROWS_MAX = 10
 """So many prefixes are listed, those with most tasks."""
-
-_TABLE = 'style="border-collapse: collapse; margin: 4px 0; color: inherit; font: inherit;"'
-_CELL = 'style="text-align: left; padding: 1px 10px 1px 0; border: 0;"'
 
 
 def delayed_html(delayed: Any) -> str:
@@ -74,12 +72,7 @@ def _listed(delayed: Any, calls: dict[str, int], n_futures: int, n_in_graphs: in
         rows.append(("<i>parts of other graphs</i>", n_in_graphs))
     if n_futures:
         rows.append(("<i>futures</i>", n_futures))
-    return _framed(delayed, f"{total:,} task{'s' if total != 1 else ''}", _table(rows))
-
-
-def _table(rows: Iterable[tuple[str, int]]) -> str:
-    body = "".join(f"<tr><td {_CELL}>{name}</td><td {_CELL}>{count:,}</td></tr>" for name, count in rows)
-    return f"<table {_TABLE}><tbody>{body}</tbody></table>"
+    return _framed(delayed, f"{total:,} task{'s' if total != 1 else ''}", table(rows))
 
 
 def _framed(delayed: Any, what: str, inside: str) -> str:

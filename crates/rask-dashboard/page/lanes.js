@@ -34,6 +34,26 @@ function insert(items, endOf, item) {
   else items.splice(firstEndingAfter(items, endOf, end), 0, item);
 }
 
+/**
+ * Cuts each lane off where what has come for it begins to end; gives how many items that were.
+ * @template T @param {T[]} items @param {(item: T) => T[]|undefined} laneOf @param {(item: T) => number} endOf
+ */
+function cutLanes(items, laneOf, endOf) {
+  /** @type {Map<T[], number>} */
+  const ends = new Map();
+  for (const item of items) {
+    const lane = laneOf(item);
+    if (lane) ends.set(lane, Math.min(ends.get(lane) ?? Infinity, endOf(item)));
+  }
+  let cut = 0;
+  for (const [lane, end] of ends) {
+    const kept = firstEndingAfter(lane, endOf, end);
+    cut += lane.length - kept;
+    lane.length = kept;
+  }
+  return cut;
+}
+
 export class Lanes {
   constructor() {
     /** @type {Map<number, Bar[][]>} by worker, then by thread; sorted by their ends */
@@ -83,13 +103,12 @@ export class Lanes {
   }
 
   /**
-   * A whole pulse has the last bars: they take the place of what is known of that time, and what is older stays.
+   * A whole pulse has the last bars of each thread that had any lately: they take the place of what is known from there on.
    * @param {Bar[]} bars @param {Transfer[]} transfers
    */
   renew(bars, transfers) {
-    const from = Math.min(...bars.map(barEnd), ...transfers.map(transferEnd), Infinity);
-    for (const lanes of this.threads.values()) for (const lane of lanes) lane.length = firstEndingAfter(lane, barEnd, from);
-    for (const lane of this.transfers.values()) lane.length = firstEndingAfter(lane, transferEnd, from);
+    this.kept -= cutLanes(bars, (bar) => this.threads.get(bar[0])?.[bar[1]], barEnd);
+    this.kept -= cutLanes(transfers, (transfer) => this.transfers.get(transfer[0]), transferEnd);
     this.add(bars, transfers);
   }
 

@@ -92,6 +92,10 @@ async fn run(views: Views, requests: Arc<Mutex<mpsc::Receiver<Request>>>) {
                 }
             }
         }
+        // Above, the time may always have come: whoever asks is heard all the same.
+        while let Ok(request) = requests.try_recv() {
+            heart.heed(request);
+        }
         last = Instant::now();
         due = last + if heart.beat().await { BUSY } else { QUIET };
     }

@@ -90,8 +90,9 @@ impl Gate {
 
     /// The value of `Set-Cookie` for whoever has shown the token.
     ///
-    /// If a proxy says that the browser came by TLS, it is to be sent by TLS only. It names no path, so that the browser takes the folder of the page: the root as the browser sees it, also where a proxy
-    /// shows the dashboard below a path. What others serve at that host is not sent the token.
+    /// If a proxy says that the browser came by TLS, it is to be sent by TLS only. It names no path, so that the browser takes the
+    /// folder of the page: where a proxy shows the dashboard below a path, what others serve at that host is not sent the token.
+    /// Without one it goes to all ports of the host: that is how cookies are, and `docs/clusters.md` says so.
     pub fn cookie(&self, headers: &HeaderMap) -> String {
         let Gate { cookie_name, token, .. } = self;
         let secure = if came_by_tls(headers) { "; Secure" } else { "" };

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::process::rss_bytes;
-use crate::question::ask;
+use crate::question::ask_for_news;
 
 /// What the beat has seen.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Pulses {
             });
             (look.core.pulse(&mut seen, look.cpu_ns), whole, seen)
         };
-        let (delta, whole, seen) = ask(views, look).await?;
+        let (delta, whole, seen) = ask_for_news(views, look).await?;
         self.seen = seen;
         let is_busy = is_busy(&delta);
         let whole = whole.map(text).transpose()?;
@@ -68,7 +68,7 @@ pub(crate) async fn whole(views: &Views, last: &Mutex<Seen>) -> Result<Pulse, Fa
     let mut seen = last.lock().clone();
     seen.forget();
     let look = move |look: rask_scheduler::Look<'_>| (look.core.pulse(&mut seen, look.cpu_ns), seen);
-    let (mut pulse, seen) = ask(views, look).await?;
+    let (mut pulse, seen) = ask_for_news(views, look).await?;
     *last.lock() = seen;
     pulse.scheduler.rss_bytes = rss_bytes();
     Ok(pulse)

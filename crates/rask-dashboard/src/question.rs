@@ -24,18 +24,45 @@ pub(crate) async fn ask<T: Send + 'static>(
     views: &Views,
     look: impl FnOnce(Look<'_>) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    let (answer, answered) = oneshot::channel();
-    let asked = views.look(move |state| {
-        // A look changes nothing of the state, so nothing is half done after a panic.
-        if let Ok(seen) = catch_unwind(AssertUnwindSafe(|| look(state))) {
-            let _ = answer.send(Some(seen));
-        } else {
-            let _ = answer.send(None);
-        }
-    });
-    if !asked {
+    let (asked, answer) = question(look);
+    if !views.look(asked) {
         return Err(Failure::no_scheduler());
     }
+    wait_for(answer).await
+}
+
+/// As `ask`, of what is new.
+///
+/// # Errors
+/// As `ask`.
+pub(crate) async fn ask_for_news<T: Send + 'static>(
+    views: &Views,
+    look: impl FnOnce(Look<'_>) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let (asked, answer) = question(look);
+    if !views.look_for_news(asked) {
+        return Err(Failure::no_scheduler());
+    }
+    wait_for(answer).await
+}
+
+/// What it sees; `None` if it panicked.
+type Answer<T> = oneshot::Receiver<Option<T>>;
+
+fn question<T: Send + 'static>(
+    look: impl FnOnce(Look<'_>) -> T + Send + 'static,
+) -> (impl FnOnce(Look<'_>) + Send + 'static, Answer<T>) {
+    let (answer, answered) = oneshot::channel();
+    let asked = move |state: Look<'_>| {
+        // A look changes nothing of the state, so nothing is half done after a panic.
+        let seen = catch_unwind(AssertUnwindSafe(|| look(state))).ok();
+        // Whoever asked may have gone.
+        let _ = answer.send(seen);
+    };
+    (asked, answered)
+}
+
+async fn wait_for<T>(answered: Answer<T>) -> Result<T, Failure> {
     match timeout(ANSWER_TIMEOUT, answered).await {
         Ok(Ok(Some(seen))) => Ok(seen),
         Ok(Ok(None)) => Err(Failure::new(

@@ -28,8 +28,10 @@ pub enum Event {
     Nanny(NannyId, NannyToScheduler),
     /// A nanny's connection ended.
     NannyGone(NannyId),
-    /// Somebody is about to look at what is kept for watching.
+    /// Somebody is about to look.
     Look,
+    /// The same, to be told what is new: what changes from now on is news to whoever is told next.
+    TurnPage,
     /// The time that `poll_timeout` named has come.
     Tick,
 }

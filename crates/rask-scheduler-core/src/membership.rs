@@ -148,6 +148,7 @@ impl Scheduler {
             return self.remove_worker(worker, &Departure::Death(None), reason);
         }
         entry.status = WorkerStatus::AwaitingExitReport { until };
+        entry.page = self.watch.tallies.page();
         entry.outbox = WorkerOutbox::default();
         let local = std::mem::take(&mut entry.local);
         self.workers_changed();

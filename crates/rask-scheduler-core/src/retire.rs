@@ -48,6 +48,7 @@ impl Scheduler {
             return;
         }
         entry.status = WorkerStatus::Retiring;
+        entry.page = self.watch.tallies.page();
         entry.unmoved = values;
         let local = std::mem::take(&mut entry.local);
         self.requeue(&local);

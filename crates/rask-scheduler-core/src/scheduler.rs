@@ -204,7 +204,8 @@ impl Scheduler {
             Event::NannyGone(nanny) => {
                 self.nannies.remove(&nanny);
             }
-            Event::Look => self.watch.turn_page(),
+            Event::Look => {}
+            Event::TurnPage => self.watch.turn_page(),
             Event::Tick => self.on_tick(),
         }
     }

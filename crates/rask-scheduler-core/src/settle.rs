@@ -100,7 +100,12 @@ impl Scheduler {
         };
         let run = self.tasks.run(id);
         let owed = Owed { load, class: self.tasks[id].class, label: self.label(id) };
+        let page = self.watch.tallies.page();
         let Some(entry) = self.workers.get_mut(worker.0) else { return };
+        if entry.executing_since(run).is_some() {
+            // It goes on, and those who look on are told that it does so in vain.
+            entry.executing_page = page;
+        }
         if load != Load::Away {
             entry.occupancy_ns -= u64::from(estimate_ns);
         }

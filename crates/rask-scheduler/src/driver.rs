@@ -9,7 +9,7 @@ use rask_scheduler_core::{Effect, Event, NannyId, Scheduler};
 use rask_types::msg::Message;
 use rask_types::{ClientId, WorkerId};
 
-use crate::views::{Look, LookQueue, thread_cpu_ns};
+use crate::views::{Look, LookQueue, Waiting, thread_cpu_ns};
 
 /// Who speaks on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,13 +137,10 @@ impl Driver for SchedulerDriver {
     }
 
     fn on_wake(&mut self, io: &mut Io) {
-        let looks = self.looks.take();
-        if !looks.is_empty() {
-            self.core.handle(io.now(), Event::Look);
-            let cpu_ns = thread_cpu_ns();
-            for look in looks {
-                look(Look { core: &self.core, cpu_ns });
-            }
+        for Waiting { for_news, look } in self.looks.take() {
+            let event = if for_news { Event::TurnPage } else { Event::Look };
+            self.core.handle(io.now(), event);
+            look(Look { core: &self.core, cpu_ns: thread_cpu_ns() });
         }
     }
 

@@ -17,8 +17,15 @@ pub struct Look<'a> {
 
 type LookFn = Box<dyn FnOnce(Look<'_>) + Send>;
 
+/// A look that waits for its turn.
+pub(crate) struct Waiting {
+    /// It asks what is new.
+    pub(crate) for_news: bool,
+    pub(crate) look: LookFn,
+}
+
 /// Looks that wait for the scheduler's thread; `None` once it is gone.
-pub(crate) struct LookQueue(Mutex<Option<Vec<LookFn>>>);
+pub(crate) struct LookQueue(Mutex<Option<Vec<Waiting>>>);
 
 impl Default for LookQueue {
     fn default() -> LookQueue {
@@ -27,7 +34,7 @@ impl Default for LookQueue {
 }
 
 impl LookQueue {
-    pub(crate) fn take(&self) -> Vec<LookFn> {
+    pub(crate) fn take(&self) -> Vec<Waiting> {
         self.0.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -53,9 +60,17 @@ impl Views {
     /// Has the scheduler's thread call `look` soon: it must be brief, for all work waits meanwhile. False if the scheduler is gone;
     /// `look` is then dropped, as it is if the scheduler ends before its turn comes.
     pub fn look(&self, look: impl FnOnce(Look<'_>) + Send + 'static) -> bool {
-        let look: LookFn = Box::new(look);
+        self.wait(Waiting { for_news: false, look: Box::new(look) })
+    }
+
+    /// As `look`, for one that asks what is new (`Scheduler::pulse`): what is under way is summed up for it, so others do without.
+    pub fn look_for_news(&self, look: impl FnOnce(Look<'_>) + Send + 'static) -> bool {
+        self.wait(Waiting { for_news: true, look: Box::new(look) })
+    }
+
+    fn wait(&self, waiting: Waiting) -> bool {
         match self.looks.0.lock().as_mut() {
-            Some(queue) => queue.push(look),
+            Some(queue) => queue.push(waiting),
             None => return false,
         }
         self.reactor.wake();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from rask.sizes import format_time
@@ -99,7 +100,8 @@ class Tracker:
         self._watched = self._session.watched(futures, groups)
         self._groups = list(numbers)
         self._graph: dict[str, int] = self._watched.graph_tasks() if group_by == "prefix" else {}
-        if not any(count > groups.count(numbers.get(name, -1)) for name, count in self._graph.items()):
+        here = Counter(names)
+        if not any(count > here[name] for name, count in self._graph.items()):
             self._graph = {}  # each of its tasks is a future here
         self._counts: dict[str, dict[str, int]] = {}
         self._left: dict[str, int] = {}

@@ -82,7 +82,11 @@ class ProgressWidget:
         with self._lock:
             shown = list(self._shown)
         for update in shown:
-            update(html)
+            try:
+                update(html)
+            except Exception:  # this output is gone; the others go on
+                with self._lock:
+                    self._shown.remove(update)
 
     def __repr__(self) -> str:
         return "<progress: shown in notebooks only>"

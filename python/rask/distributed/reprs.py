@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
+from itertools import islice
 
+from rask._html_table import table
 from rask.sizes import format_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_TABLE = 'style="border-collapse: collapse; margin: 4px 0; color: inherit; font: inherit;"'
 WORKERS_MAX = 50
 """So many workers are listed."""
-_CELL = 'style="text-align: left; padding: 2px 10px 2px 0; border: 0;"'
-
-
-def _table(rows: Iterable[tuple[Any, ...]], head: tuple[str, ...] | None = None) -> str:
-    def cells(row: tuple[Any, ...], tag: str) -> str:
-        return "".join(f"<{tag} {_CELL}>{item}</{tag}>" for item in row)
-
-    top = f"<thead><tr>{cells(head, 'th')}</tr></thead>" if head else ""
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    return f"<table {_TABLE}>{top}<tbody>{body}</tbody></table>"
+KEYS_MAX = 100
+"""So many keys are listed, and of those of one worker a fifth."""
 
 
 def _link(address: str) -> str:
@@ -47,7 +39,7 @@ def client_html(client: Any) -> str:
         else scheduler_html(client.scheduler_info())
     )
     return (
-        f"<div><strong>Client</strong> <small>{escape(client.id)}</small>{_table(facts)}"
+        f"<div><strong>Client</strong> <small>{escape(client.id)}</small>{table(facts)}"
         f"<details><summary>Cluster info</summary>{inside}</details></div>"
     )
 
@@ -62,7 +54,7 @@ def cluster_html(cluster: Any) -> str:
     if cluster.status.name == "closed":
         return f"<div><strong>LocalCluster</strong> {escape(cluster.name)} <span>closed</span></div>"
     kind = escape(type(cluster).__name__)
-    dashboard = _table([("Dashboard", _link(cluster.dashboard_link))])
+    dashboard = table([("Dashboard", _link(cluster.dashboard_link))])
     inside = dashboard + scheduler_html(cluster.scheduler_info)
     return f"<div><strong>{kind}</strong> {escape(cluster.name)}{inside}</div>"
 
@@ -85,10 +77,9 @@ def scheduler_html(info: dict[str, Any]) -> str:
         )
         for address, worker in sorted(info["workers"].items(), key=_by_name)[:WORKERS_MAX]
     ]
-    left_out = len(info["workers"]) - len(workers)
-    more = f"<div>and {left_out} more workers</div>" if left_out else ""
+    more = _more(len(info["workers"]) - len(workers), "workers")
     head = ("Worker", "Address", "Threads", "Memory limit", "Status")
-    return _table(facts) + (_table(workers, head) if workers else "") + more
+    return table(facts) + (table(workers, head) if workers else "") + more
 
 
 def _by_name(item: tuple[str, dict[str, Any]]) -> tuple[bool, Any]:
@@ -116,14 +107,22 @@ def _prefix(key: Any) -> str:
 
 def who_has_html(who_has: dict[Any, tuple[str, ...]]) -> str:
     """Workers by key."""
-    rows = [(escape(str(key)), len(workers), escape(", ".join(workers))) for key, workers in who_has.items()]
-    return _table(rows, ("Key", "Copies", "Workers"))
+    listed = islice(who_has.items(), KEYS_MAX)
+    rows = [(escape(str(key)), len(workers), escape(", ".join(workers))) for key, workers in listed]
+    return table(rows, ("Key", "Copies", "Workers")) + _more(len(who_has) - len(rows), "keys")
 
 
 def has_what_html(has_what: dict[str, tuple]) -> str:
     """Keys by worker."""
-    rows = [
-        (escape(worker), len(keys), escape(", ".join(map(str, keys[:20]))) + (" …" if len(keys) > 20 else ""))
-        for worker, keys in has_what.items()
-    ]
-    return _table(rows, ("Worker", "Keys held", "Keys"))
+    listed = islice(has_what.items(), WORKERS_MAX)
+    rows = [(escape(worker), len(keys), escape(_some(keys))) for worker, keys in listed]
+    return table(rows, ("Worker", "Keys held", "Keys")) + _more(len(has_what) - len(rows), "workers")
+
+
+def _some(keys: tuple) -> str:
+    text = ", ".join(map(str, keys[: KEYS_MAX // 5]))
+    return text + " …" if len(keys) > KEYS_MAX // 5 else text
+
+
+def _more(count: int, what: str) -> str:
+    return f"<div>and {count:,} more {what}</div>" if count else ""

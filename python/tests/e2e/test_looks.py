@@ -8,8 +8,8 @@ import pytest
 
 from rask._delayed_html import DRAWN_MAX
 
-from .peer import delayed, rask, rask_only
-from .tasks import div, inc
+from .peer import delayed, rask, rask_only, until
+from .tasks import behind, div, inc
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
@@ -130,3 +130,35 @@ def test_clients_and_clusters(client, shared_cluster):
     with rask.distributed.Client(shared_cluster, name=EVIL) as named:
         html_of(named)
     assert "closed" in html_of(named)
+
+
+def test_of_many_keys_some_are_listed():
+    from rask.distributed.reprs import KEYS_MAX, has_what_html, who_has_html
+
+    where = {("x", i): ("tcp://a:1",) for i in range(1_000 + KEYS_MAX)}
+    html = who_has_html(where)
+    Shape(html)
+    assert html.count("tcp://a:1") == KEYS_MAX and "and 1,000 more keys" in html
+    html = has_what_html({EVIL: tuple(where)})
+    Shape(html)
+    assert "1,100" in html and len(html) < 2_000
+
+
+def test_an_output_that_is_gone_does_not_stop_the_others(client, gate, monkeypatch):
+    """A cell's output is deleted while bars are drawn in it; those of another cell go on to the end."""
+    from rask.distributed import bars_html
+    from rask.distributed.bars import Tracker
+
+    drawn = []
+
+    def gone(html):
+        raise RuntimeError("no such output")
+
+    outputs = iter([gone, drawn.append])
+    monkeypatch.setattr(bars_html, "_shown", lambda html: next(outputs))
+    futures = client.map(behind, [gate.path] * 3, pure=False)
+    bar = bars_html.ProgressWidget(Tracker(futures))
+    bar._ipython_display_()
+    bar._ipython_display_()
+    gate.open()
+    until(lambda: drawn and "Finished" in drawn[-1])

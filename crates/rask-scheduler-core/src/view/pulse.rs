@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::state_names::StateNames;
 use super::{BarRow, EventRow, ExecutingRow, MoveRow, PrefixRow, SchedulerRow, WorkerRow};
 use crate::scheduler::Scheduler;
 use crate::worker::WorkerEntry;
@@ -171,26 +172,24 @@ impl Scheduler {
     /// How many queued tasks no worker may run, by tally.
     pub(crate) fn stranded(&self) -> BTreeMap<u32, u32> {
         let mut stranded = BTreeMap::new();
-        let is_served: Vec<bool> =
-            (0..self.lanes.len() as u32).map(|lane| self.is_served(crate::lane::LaneId(lane))).collect();
-        if self.queued > 0 && is_served.contains(&false) {
-            for (class, tally, queued) in self.watch.tallies.queued() {
-                if !is_served[self.classes[class].lane.0 as usize] {
-                    *stranded.entry(tally).or_default() += queued;
-                }
+        if self.queued == 0 {
+            return stranded;
+        }
+        let mut names = StateNames::new(self);
+        for (class, tally, queued) in self.watch.tallies.queued() {
+            if !names.is_served(class) {
+                *stranded.entry(tally).or_default() += queued;
             }
         }
         stranded
     }
 
-    /// The bars after the first `count`; if not all of them, when what is left out had ended.
+    /// The bars after the first `count`; if not all of them, when the last of those left out ended.
     fn bars_since(&self, count: u64) -> (Vec<BarRow>, Option<f64>) {
-        let stream = &self.watch.stream.ended;
-        let from = count.max(stream.count().saturating_sub(BARS_MAX));
-        let bars: Vec<BarRow> = stream.since(from).map(|bar| self.bar_row(bar)).collect();
-        let is_cut = bars.len() as u64 + count < stream.count();
-        let first_end = bars.iter().map(BarRow::end).reduce(f64::min).filter(|_| is_cut);
-        (bars, first_end)
+        let stream = &self.watch.stream;
+        let from = count.max(stream.ended.count().saturating_sub(BARS_MAX));
+        let bars = stream.ended.since(from).map(|bar| self.bar_row(bar)).collect();
+        (bars, stream.last_end_ns(count, from).map(|ns| ns as f64 / 1e9))
     }
 
     fn events_since(&self, changes: u64) -> Vec<EventRow> {

@@ -58,13 +58,6 @@ pub struct WorkerFacts {
     pub joined: f64,
 }
 
-impl WorkerFacts {
-    /// Whether it is called so: by name, address or number.
-    pub(crate) fn is_called(&self, word: &str) -> bool {
-        word == self.name || word == self.address || word.parse() == Ok(self.id)
-    }
-}
-
 /// A worker.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
@@ -108,12 +101,6 @@ pub struct PrefixRow {
 /// `[worker, thread, prefix, start, duration, busy, runs, erred, key]`
 #[derive(Clone, Debug, Serialize)]
 pub struct BarRow(pub u32, pub u16, pub Arc<str>, pub f64, pub f64, pub f64, pub u32, pub u32, pub Label);
-
-impl BarRow {
-    pub(crate) fn end(&self) -> f64 {
-        self.3 + self.4
-    }
-}
 
 /// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key, given_up]]]`
 #[derive(Clone, Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rask_types::TaskId;
+use rask_types::{ClassId, TaskId};
 
 use crate::lane::LaneId;
 use crate::scheduler::Scheduler;
@@ -23,13 +23,16 @@ impl<'a> StateNames<'a> {
     /// The state's name, as `Scheduler::state_name` gives it.
     pub(crate) fn of(&mut self, id: TaskId) -> &'static str {
         let task = &self.scheduler.tasks[id];
-        if task.state == TaskState::Queued {
-            let lane = self.scheduler.classes[task.class].lane;
-            if !*self.served.entry(lane).or_insert_with(|| self.scheduler.is_served(lane)) {
-                return NO_WORKER;
-            }
+        match task.state == TaskState::Queued && !self.is_served(task.class) {
+            true => NO_WORKER,
+            false => task.state.name(),
         }
-        task.state.name()
+    }
+
+    /// Whether a worker here may run tasks of this class.
+    pub(crate) fn is_served(&mut self, class: ClassId) -> bool {
+        let lane = self.scheduler.classes[class].lane;
+        *self.served.entry(lane).or_insert_with(|| self.scheduler.is_served(lane))
     }
 }
 

@@ -7,6 +7,7 @@ use rask_types::{ErrorKind, Key, TaskId};
 use serde::Serialize;
 
 use super::Label;
+use super::state_names::StateNames;
 use crate::scheduler::Scheduler;
 use crate::story::Cause;
 use crate::task::TaskState;
@@ -93,7 +94,8 @@ impl Scheduler {
         let id = self.find_meant(key)?;
         let task = &self.tasks[id];
         let class = &self.classes[task.class].class;
-        let neighbour = |id: TaskId| KeyState { key: self.label(id), state: self.state_name(id) };
+        let mut names = StateNames::new(self);
+        let mut neighbour = |id: TaskId| KeyState { key: self.label(id), state: names.of(id) };
         let type_name = task.kept.as_ref().map(|kept| self.type_names[kept.type_id.0 as usize].clone());
         let mut clients: Vec<String> =
             task.wants.all().iter().filter_map(|want| self.client_name(want.client)).collect();
@@ -116,7 +118,7 @@ impl Scheduler {
             priority: class.priority,
             clients,
             dependencies: task.dependencies.iter().take(NEIGHBOURS_MAX).map(|&id| neighbour(id)).collect(),
-            dependents: self.tasks.dependents(id).take(NEIGHBOURS_MAX).map(neighbour).collect(),
+            dependents: self.tasks.dependents(id).take(NEIGHBOURS_MAX).map(&mut neighbour).collect(),
             n_dependencies: task.dependencies.len() as u32,
             n_dependents: task.live_dependents,
             duration_s: self.last_duration_s(id),

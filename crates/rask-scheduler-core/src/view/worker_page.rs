@@ -77,10 +77,9 @@ fn rows(log: &WorkerLog) -> Vec<LogRow> {
 }
 
 impl Scheduler {
-    /// The worker that is called so, by name, address or number; else the last one that was and is gone.
+    /// The worker that has this name, else this address; else the last one that had and is gone.
     pub fn worker_page(&self, word: &str) -> Option<WorkerPage> {
-        let called = |entry: &&WorkerEntry| entry.facts.as_ref().is_some_and(|facts| facts.is_called(word));
-        if let Some(entry) = self.workers.iter().map(|(_, entry)| entry).find(called) {
+        if let Some(entry) = self.worker_called(word) {
             return Some(WorkerPage {
                 worker: self.worker_row(entry),
                 gone: None,
@@ -93,6 +92,14 @@ impl Scheduler {
         let gone = Gone { facts: departed.facts.clone(), at: departed.at_s, reason: departed.reason.clone() };
         let log = rows(&departed.log);
         Some(WorkerPage { worker: None, gone: Some(gone), executing: Vec::new(), assigned: Vec::new(), log })
+    }
+
+    fn worker_called(&self, word: &str) -> Option<&WorkerEntry> {
+        let first = |is_meant: &dyn Fn(&WorkerFacts) -> bool| {
+            let is_meant = |entry: &&WorkerEntry| entry.facts.as_deref().is_some_and(is_meant);
+            self.workers.iter().map(|(_, entry)| entry).find(is_meant)
+        };
+        first(&|facts| facts.name == word).or_else(|| first(&|facts| facts.address == word))
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {

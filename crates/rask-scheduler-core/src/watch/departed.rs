@@ -42,8 +42,11 @@ impl DepartedWorkers {
         Some(&departed.facts.name)
     }
 
-    /// The last that was called so (by name, address or number).
+    /// The last that had this name, else this address.
     pub(crate) fn find(&self, word: &str) -> Option<&Departed> {
-        self.0.iter().rev().find(|departed| departed.facts.is_called(word))
+        let last = |is_meant: &dyn Fn(&WorkerFacts) -> bool| {
+            self.0.iter().rev().find(|departed| is_meant(&departed.facts))
+        };
+        last(&|facts| facts.name == word).or_else(|| last(&|facts| facts.address == word))
     }
 }

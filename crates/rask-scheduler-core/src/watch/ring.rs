@@ -17,18 +17,22 @@ impl<T> Ring<T> {
         Ring { entries: VecDeque::new(), len_max, gone: 0 }
     }
 
-    /// Adds one, at the cost of the oldest.
-    pub(crate) fn push(&mut self, entry: T) {
-        if self.entries.len() == self.len_max {
-            self.entries.pop_front();
-            self.gone += 1;
-        }
+    /// Adds one, at the cost of the oldest, which is returned.
+    pub(crate) fn push(&mut self, entry: T) -> Option<T> {
+        let oldest = (self.entries.len() == self.len_max).then(|| self.entries.pop_front()).flatten();
+        self.gone += u64::from(oldest.is_some());
         self.entries.push_back(entry);
+        oldest
     }
 
     /// How many there have been.
     pub(crate) fn count(&self) -> u64 {
         self.gone + self.entries.len() as u64
+    }
+
+    /// How many of them are not here any more.
+    pub(crate) fn gone(&self) -> u64 {
+        self.gone
     }
 
     /// Those after the first `count` there ever were, oldest first.
@@ -55,7 +59,8 @@ mod tests {
     #[test]
     fn the_last_ones_stay_and_numbers_go_on() {
         let mut ring = Ring::new(3);
-        (0..5).for_each(|i| ring.push(i));
+        let oldest: Vec<Option<i32>> = (0..5).map(|i| ring.push(i)).collect();
+        assert_eq!(oldest, [None, None, None, Some(0), Some(1)]);
         assert_eq!(ring.count(), 5);
         assert_eq!(ring.iter().copied().collect::<Vec<i32>>(), [2, 3, 4]);
         let since = |count| ring.since(count).copied().collect::<Vec<i32>>();

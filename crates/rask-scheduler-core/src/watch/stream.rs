@@ -166,6 +166,8 @@ impl Bar {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) ended: Ring<Bar>,
+    /// When the last of those ended that the ring has no more. They come in the order in which they were closed, not of their ends.
+    gone_end_ns: u64,
     /// The bar that each thread is at.
     open: BTreeMap<(WorkerId, u16), Bar>,
     grain_ns: u64,
@@ -173,7 +175,7 @@ pub(crate) struct Stream {
 
 impl Default for Stream {
     fn default() -> Stream {
-        Stream { ended: Ring::new(LEN_MAX), open: BTreeMap::new(), grain_ns: GRAIN_NS_MIN }
+        Stream { ended: Ring::new(LEN_MAX), gone_end_ns: 0, open: BTreeMap::new(), grain_ns: GRAIN_NS_MIN }
     }
 }
 
@@ -191,7 +193,7 @@ impl Stream {
             Some(open) if open.takes(&bar, grain_ns) => open.take(bar),
             Some(open) => {
                 let ended = std::mem::replace(open, bar);
-                self.ended.push(ended);
+                self.end(ended);
             }
             None => {
                 self.open.insert((worker, bar.thread), bar);
@@ -202,8 +204,21 @@ impl Stream {
     /// No bar is open any more.
     pub(crate) fn close_all(&mut self) {
         for (_, bar) in std::mem::take(&mut self.open) {
-            self.ended.push(bar);
+            self.end(bar);
         }
+    }
+
+    fn end(&mut self, bar: Bar) {
+        if let Some(gone) = self.ended.push(bar) {
+            self.gone_end_ns = self.gone_end_ns.max(gone.end_ns);
+        }
+    }
+
+    /// When the last of the bars from number `first` to before number `end` ended, which may be gone; `None` if those are none.
+    pub(crate) fn last_end_ns(&self, first: u64, end: u64) -> Option<u64> {
+        let gone = (first < self.ended.gone().min(end)).then_some(self.gone_end_ns);
+        let here = usize::try_from(end.saturating_sub(first.max(self.ended.gone()))).unwrap_or(usize::MAX);
+        self.ended.since(first).take(here).map(|bar| bar.end_ns).chain(gone).max()
     }
 }
 
@@ -228,6 +243,22 @@ mod tests {
         let mut stream = Stream::default();
         (0..3).for_each(|i| stream.add(WorkerId(0), 7, run(0, i * 20 * MS, 20 * MS)));
         assert_eq!(bars(&mut stream), [(7, 1, 20 * MS); 3]);
+    }
+
+    #[test]
+    fn what_is_left_out_had_ended_by_the_end_of_its_last() {
+        let mut stream = Stream::default();
+        // The only bar of a worker that is idle from then on is closed last.
+        stream.add(WorkerId(1), 7, run(0, 0, 5 * MS));
+        (0..LEN_MAX as u64 + 11).for_each(|i| stream.add(WorkerId(0), 7, run(0, i * 20 * MS, 20 * MS)));
+        stream.close_all();
+        let end_of = |number: u64| Some((number + 1) * 20 * MS);
+        let count = stream.ended.count();
+        assert_eq!((count, stream.ended.gone()), (LEN_MAX as u64 + 12, 12));
+        assert_eq!(stream.last_end_ns(0, 5), end_of(11), "when exactly is forgotten");
+        assert_eq!(stream.last_end_ns(0, count), end_of(count - 2));
+        assert_eq!(stream.last_end_ns(20, 30), end_of(29));
+        assert_eq!((stream.last_end_ns(30, 30), stream.last_end_ns(0, 0)), (None, None));
     }
 
     #[test]

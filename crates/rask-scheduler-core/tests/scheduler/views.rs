@@ -2,14 +2,14 @@
 
 use rask_scheduler_core::Event;
 use rask_scheduler_core::view::{Pulse, Seen, TaskFilter};
-use rask_types::msg::{Metrics, Transfer, WorkerToScheduler};
-use rask_types::{Key, RunId, WorkerId};
+use rask_types::msg::{ClientToScheduler, Metrics, Transfer, WorkerToScheduler};
+use rask_types::{Key, RequestId, RunId, WorkerId};
 use serde_json::{Value, json};
 
-use crate::stage::{Graph, Stage, columns, executing, key_of, raised, run, str_key};
+use crate::stage::{Graph, Stage, columns, executing, inline, key_of, raised, run, str_key};
 
 fn pulse(stage: &mut Stage, seen: &mut Seen) -> Pulse {
-    stage.tell(Event::Look);
+    stage.tell(Event::TurnPage);
     stage.scheduler.pulse(seen, 0)
 }
 
@@ -257,14 +257,18 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     let why = stage.explain(0, &key_of(0, 1));
     assert_eq!(why, format!("{} has been executing on worker w0 at tcp://h0:1 for 2 s", key_of(0, 1)));
     assert_eq!(page["log"][2]["text"], "<b>hello</b>");
+    let mut seen = Seen::default();
+    pulse(&mut stage, &mut seen);
     stage.cancel(0, &[1], true);
     let page = json_of(stage.scheduler.worker_page("w0"));
     let key = key_of(0, 1).to_string();
     let goes_on = json!([{"key": key, "prefix": "f", "thread": 0, "for_s": 2.0 + 0.001, "given_up": true}]);
     assert_eq!(page["executing"], goes_on, "what has begun is not stopped");
     assert_eq!(page["assigned"], json!([]));
-    let told = json_of(pulse(&mut stage, &mut Seen::default()).executing);
-    assert_eq!(told, json!([[0, [[0, "f", 0.0, key, true]]]]));
+    for seen in [&mut seen, &mut Seen::default()] {
+        let told = json_of(pulse(&mut stage, seen).executing);
+        assert_eq!(told, json!([[0, [[0, "f", 0.0, key, true]]]]), "to those who knew and those who did not");
+    }
     stage.finish(0, &[("t0#1", "a")]);
     let told = pulse(&mut stage, &mut Seen::default());
     assert_eq!(json_of(&told.bars)[0][8], key, "its time was spent all the same");
@@ -274,6 +278,52 @@ fn a_workers_page_says_what_executes_and_for_how_long() {
     assert_eq!(gone["gone"]["reason"], "connection reset");
     assert_eq!(gone["log"][3]["text"], "gone: connection reset");
     assert!(stage.scheduler.worker_page("w7").is_none());
+}
+
+#[test]
+fn a_worker_is_found_by_its_name_whatever_the_others_numbers_and_addresses() {
+    let mut stage = Stage::with_workers(2, 1);
+    stage.worker_with(9, 1, |worker| worker.name = "1".into());
+    stage.worker_with(10, 1, |worker| worker.name = "tcp://h0:1".into());
+    let found = |stage: &Stage, word: &str| {
+        let page = stage.scheduler.worker_page(word)?;
+        Some(page.worker.map(|row| row.facts.id).or(page.gone.map(|gone| gone.facts.id)).unwrap())
+    };
+    for gone in [false, true] {
+        if gone {
+            [0, 1, 9, 10].into_iter().for_each(|worker| drop(stage.die(worker)));
+        }
+        for (word, id) in
+            [("1", Some(9)), ("w0", Some(0)), ("tcp://h0:1", Some(10)), ("tcp://h1:1", Some(1)), ("9", None)]
+        {
+            assert_eq!(found(&stage, word), id, "{word}");
+        }
+    }
+}
+
+#[test]
+fn only_who_is_told_what_is_new_ends_bars() {
+    let mut stage = Stage::with_workers(1, 1);
+    let mut seen = Seen::default();
+    stage.submit(0, Graph::at(1).calls(20));
+    for task in 0..20 {
+        let results = inline(&[(&format!("t{task}#1"), "a")], 10_000);
+        stage.say(0, WorkerToScheduler::Finished(results));
+        stage.tell(Event::Look);
+    }
+    assert_eq!(pulse(&mut stage, &mut seen).bars.len(), 1);
+}
+
+#[test]
+fn a_worker_that_is_to_go_is_said_to() {
+    let mut stage = Stage::with_workers(2, 1);
+    let mut seen = Seen::default();
+    stage.submit(0, Graph::at(1).calls(2));
+    pulse(&mut stage, &mut seen);
+    let retire = ClientToScheduler::RetireWorkers { request: RequestId(1), workers: vec!["w0".into()] };
+    stage.ask(0, retire);
+    let told = json_of(pulse(&mut stage, &mut seen).workers);
+    assert_eq!(told[0]["status"], "closing_gracefully", "{told}");
 }
 
 #[test]
