@@ -8,6 +8,8 @@ import { Lanes } from "./lanes.js";
 const EVENTS_MAX = 2000;
 /** Prefixes that the page knows, those that changed last: as many as a whole pulse has. */
 export const PREFIXES_MAX = 500;
+/** More than there are workers at once, so that names of those that left stay as long as their bars are looked at. */
+const NAMES_MAX = 5000;
 
 /** @typedef {import("./types.js").Pulse} Pulse */
 
@@ -27,7 +29,7 @@ class Store {
     this.scheduler = null;
     /** @type {Map<number, import("./types.js").WorkerRow>} */
     this.workers = new Map();
-    /** @type {Map<number, string>} names of all workers there have been, for what is said of those that left */
+    /** @type {Map<number, string>} names of workers, also of those that left not long ago: their bars are still shown */
     this.names = new Map();
     /** @type {Map<string, import("./types.js").PrefixRow>} what changed last at the end */
     this.prefixes = new Map();
@@ -56,7 +58,7 @@ class Store {
     this.scheduler = pulse.scheduler;
     for (const row of pulse.workers) {
       this.workers.set(row.id, row);
-      this.names.set(row.id, row.name);
+      putLast(this.names, row.id, row.name, NAMES_MAX);
     }
     for (const [worker, runs] of pulse.executing) this.longRuns.set(worker, runs);
     for (const id of pulse.workers_gone) {
