@@ -44,11 +44,14 @@ class Store {
     this.receivedMs = 0;
     /** @type {Set<(pulse: Pulse) => void>} */
     this.listeners = new Set();
+    /** Is told that another scheduler answers at this address, once something is known of it. */
+    this.onAnother = () => {};
   }
 
   /** @param {Pulse} pulse */
   apply(pulse) {
-    if (this.scheduler && this.scheduler.id !== pulse.scheduler.id) this.forget();
+    const isAnother = this.scheduler !== null && this.scheduler.id !== pulse.scheduler.id;
+    if (isAnother) this.forget();
     if (pulse.full) {
       this.workers.clear();
       this.prefixes.clear();
@@ -72,10 +75,11 @@ class Store {
     this.history.add(pulse);
     this.at = pulse.at;
     this.receivedMs = performance.now();
+    if (isAnother) this.onAnother();
     for (const listener of [...this.listeners]) listener(pulse);
   }
 
-  /** Another cluster answers at this address: nothing of the old one holds. */
+  /** Nothing of the old scheduler holds. */
   forget() {
     this.names.clear();
     this.history = new History();
