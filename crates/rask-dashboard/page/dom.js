@@ -50,7 +50,8 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order: an element is made once for each key and then kept.
+ * Makes the children of `parent` those of `items`, in their order: an element is made once for each key and then kept. What
+ * stays is moved only if its order changes: moving ends a selection.
  * @template T
  * @param {Element} parent
  * @param {Map<any, any>} made elements by key; belongs to the caller
@@ -60,11 +61,18 @@ export function setAttribute(element, name, value) {
  * @param {(row: any, item: T) => void} update
  */
 export function keyed(parent, made, items, keyOf, make, update) {
-  const gone = new Set(made.keys());
+  const focused = /** @type {HTMLElement|null} */ (parent.contains(document.activeElement) ? document.activeElement : null);
+  const keys = items.map(keyOf);
+  const wanted = new Set(keys);
+  // First, so that what comes after is in its place already.
+  for (const [key, row] of made) {
+    if (wanted.has(key)) continue;
+    row.element.remove();
+    made.delete(key);
+  }
   let at = parent.firstElementChild;
-  for (const item of items) {
-    const key = keyOf(item);
-    gone.delete(key);
+  items.forEach((item, i) => {
+    const key = keys[i];
     let row = made.get(key);
     if (!row) {
       row = make(item);
@@ -73,11 +81,8 @@ export function keyed(parent, made, items, keyOf, make, update) {
     update(row, item);
     if (row.element === at) at = at?.nextElementSibling ?? null;
     else parent.insertBefore(row.element, at);
-  }
-  for (const key of gone) {
-    made.get(key).element.remove();
-    made.delete(key);
-  }
+  });
+  if (focused && focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 /** A panel with a heading. @param {string} title @param {string} name for its class @param {...(Node|string)} tools beside the heading */

@@ -14,13 +14,13 @@ function run() {
 }
 
 /** Draws soon. @param {() => void} draw the same function each time: that is how repeated wishes are one */
-export function drawSoon(draw) {
+function drawSoon(draw) {
   wanted.add(draw);
   if (!asked && !document.hidden) asked = requestAnimationFrame(run);
 }
 
 /** @param {() => void} draw */
-export const drawNever = (draw) => wanted.delete(draw);
+const drawNever = (draw) => wanted.delete(draw);
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && wanted.size && !asked) asked = requestAnimationFrame(run);
@@ -33,29 +33,30 @@ document.addEventListener("visibilitychange", () => {
 export function throttled(draw, ms) {
   let last = -Infinity;
   let timer = 0;
-  const wished = () => {
-    last = performance.now();
+  let wished = false;
+  const paint = () => {
+    if (wished) last = performance.now();
+    wished = false;
     draw();
+  };
+  const grant = () => {
+    timer = 0;
+    wished = true;
+    drawSoon(paint);
   };
   return {
     wish() {
       if (timer) return;
       const rest = last + ms - performance.now();
-      if (rest <= 0) drawSoon(wished);
-      else {
-        timer = window.setTimeout(() => {
-          timer = 0;
-          drawSoon(wished);
-        }, rest);
-      }
+      if (rest <= 0) grant();
+      else timer = window.setTimeout(grant, rest);
     },
     /** Draws with the next picture, however long ago the last one was. */
-    now: () => drawSoon(draw),
+    now: () => drawSoon(paint),
     end() {
       clearTimeout(timer);
       timer = 0;
-      drawNever(wished);
-      drawNever(draw);
+      drawNever(paint);
     },
   };
 }

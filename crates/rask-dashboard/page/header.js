@@ -8,7 +8,6 @@ import { throttled } from "./frame.js";
 import { live } from "./live.js";
 import { store } from "./store.js";
 
-/** Later pages find their place here. */
 const TABS = [
   ["status", "Status"],
   ["graph", "Graph"],

@@ -49,6 +49,7 @@ export class History {
     const rate = pulse.full ? null : scheduler.tasks_per_s;
     const moved = this.moved < 0 || !(since > 0) || pulse.full ? null : (scheduler.bytes_moved - this.moved) / since;
     this.moved = scheduler.bytes_moved;
+    this.forgetGone(pulse);
     if (since <= 0) return;
     if (since > SILENCE_S && since < Infinity && !pulse.full) {
       this.cluster.push([at - since + 0.3, 0, 0, 0]);
@@ -56,7 +57,14 @@ export class History {
     }
     this.cluster.push([at, rate, scheduler.cpu === null ? null : scheduler.cpu * 100, moved]);
     for (const row of pulse.workers) this.addWorker(row, at);
-    for (const id of pulse.workers_gone) this.workers.delete(id);
+  }
+
+  /** A whole pulse does not name those that left: they are not in it. @param {import("./types.js").Pulse} pulse */
+  forgetGone({ full, workers, workers_gone }) {
+    for (const id of workers_gone) this.workers.delete(id);
+    if (!full) return;
+    const here = new Set(workers.map((row) => row.id));
+    for (const id of this.workers.keys()) if (!here.has(id)) this.workers.delete(id);
   }
 
   /** @param {import("./types.js").WorkerRow} row @param {number} at */

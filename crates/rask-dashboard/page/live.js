@@ -11,8 +11,11 @@ const BACKOFF_MS = [300, 700, 1500, 3000, 6000, 10000];
 const ENDED_AFTER_MS = 8000;
 /** The server's word, as it closes the socket, that it is going away for good. */
 const GOING_AWAY = 1001;
-/** Silence after which a page that comes to the front asks whether anybody is there: a laptop may have slept. */
-const DOUBT_MS = 30000;
+/** The server speaks each second. The longest pulse, about a megabyte, takes a slow line longer, and is heard when all of it is here. */
+const SILENT_MS = 8000;
+const WATCH_MS = 5000;
+/** The answer to the question is as long as that pulse and shares the line with it. */
+const ANSWER_MS = 15000;
 
 /** @typedef {"connecting"|"live"|"reconnecting"|"ended"|"refused"|"blocked"} Connection */
 
@@ -20,14 +23,13 @@ class Live {
   constructor() {
     /** @type {Connection} */
     this.connection = "connecting";
-    /** What was asked to do about it, if anything. */
-    this.reason = "";
     /** @type {WebSocket|null} */
     this.socket = null;
     this.attempts = 0;
     /** How many plain questions were answered since the socket was last open. */
     this.answers = 0;
     this.brokenMs = performance.now();
+    /** When the socket last spoke, or was made. */
     this.heardMs = 0;
     this.timer = 0;
     /** @type {string|null|undefined} the group that is watched, null for all, undefined for nothing */
@@ -36,13 +38,15 @@ class Live {
     this.graphListener = null;
     /** @type {Set<() => void>} */
     this.listeners = new Set();
-    document.addEventListener("visibilitychange", () => this.doubt());
+    document.addEventListener("visibilitychange", () => this.seen());
+    setInterval(() => this.doubt(), WATCH_MS);
     window.addEventListener("online", () => this.retryNow());
   }
 
   open() {
     const socket = new WebSocket(socketAddress("api/v1/live"));
     this.socket = socket;
+    this.heardMs = performance.now();
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     socket.onclose = (event) => {
       if (this.socket === socket) this.broken(event.code);
@@ -89,7 +93,7 @@ class Live {
       else if (this.answers > 1 && this.isBrokenForLong()) this.say("blocked");
     } catch (error) {
       this.answers = 0;
-      if (error instanceof ApiError && error.status === 401) this.say("refused", error.message);
+      if (error instanceof ApiError && error.status === 401) this.say("refused");
       else if (this.connection === "blocked") this.say("ended");
     }
   }
@@ -105,28 +109,34 @@ class Live {
     this.open();
   }
 
-  async doubt() {
+  seen() {
     if (document.hidden) return;
-    if (!this.socket) this.retryNow();
-    else if (performance.now() - this.heardMs > DOUBT_MS) {
-      const socket = this.socket;
-      try {
-        await get("status", AbortSignal.timeout(5000));
-      } catch {
-        if (this.socket === socket) {
-          socket.onclose = null;
-          socket.close();
-          this.broken(0);
-        }
-      }
-    }
+    if (this.socket) void this.doubt();
+    else this.retryNow();
   }
 
-  /** @param {Connection} connection @param {string} [reason] */
-  say(connection, reason = "") {
-    if (this.connection === connection && this.reason === reason) return;
+  /**
+   * A socket that is dead may never say so: a laptop slept, and the server has given the page up. While the page is hidden
+   * the browser may hold back what was said.
+   */
+  async doubt() {
+    const { socket, heardMs } = this;
+    if (document.hidden || !socket || performance.now() - heardMs < SILENT_MS) return;
+    try {
+      await get("status", AbortSignal.timeout(ANSWER_MS));
+    } catch {
+      // Nor would an answer prove anything of the socket. Either leaves it time to say what waits, if it was the page that slept.
+    }
+    if (document.hidden || this.socket !== socket || this.heardMs !== heardMs) return;
+    socket.onclose = null;
+    socket.close();
+    this.broken(0);
+  }
+
+  /** @param {Connection} connection */
+  say(connection) {
+    if (this.connection === connection) return;
     this.connection = connection;
-    this.reason = reason;
     for (const listener of this.listeners) listener();
   }
 

@@ -13,9 +13,11 @@ const UNKNOWN_MS = 10000;
 export function refreshed(path, ms, answered, failed) {
   const stop = new AbortController();
   let timer = 0;
+  let asking = false;
   let wait = ms;
   const ask = async () => {
     timer = 0;
+    asking = true;
     wait = ms;
     try {
       answered(await get(path, stop.signal));
@@ -24,11 +26,13 @@ export function refreshed(path, ms, answered, failed) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) wait = Math.max(ms, UNKNOWN_MS);
       failed(error);
+    } finally {
+      asking = false;
     }
     if (!stop.signal.aborted && !document.hidden) timer = window.setTimeout(ask, wait);
   };
   const seen = () => {
-    if (!document.hidden && !timer) void ask();
+    if (!document.hidden && !timer && !asking) void ask();
   };
   document.addEventListener("visibilitychange", seen);
   void ask();

@@ -10,6 +10,7 @@ import { pageAt } from "./root.js";
  * @property {string[]} pages where it is shown, below the root
  * @property {string} [of] the query's parameter that says what the page is about
  * @property {(root: HTMLElement, name: string) => Mounted} mount
+ * @property {boolean} [asks] for all that it shows, and again: it does not live on pulses
  */
 
 class Router {
@@ -58,9 +59,19 @@ class Router {
     return page === null ? undefined : this.routes.find((route) => route.pages.includes(page));
   }
 
+  /** Another scheduler counts workers and events anew, so no row or place of the old one's must stay. */
+  renew() {
+    // What was last known of a task is still worth reading.
+    if (!this.current().asks) this.show();
+  }
+
+  current() {
+    return this.find(location.pathname) ?? this.routes[0];
+  }
+
   show() {
     this.mounted?.leave?.();
-    const route = this.find(location.pathname) ?? this.routes[0];
+    const route = this.current();
     const name = route.of === undefined ? "" : (new URLSearchParams(location.search).get(route.of) ?? "");
     const page = document.createElement("div");
     page.className = `page page-${route.tab}`;

@@ -8,6 +8,8 @@ import { Lanes } from "./lanes.js";
 const EVENTS_MAX = 2000;
 /** Prefixes that the page knows, those that changed last: as many as a whole pulse has. */
 export const PREFIXES_MAX = 500;
+/** More than there are workers at once, so that names of those that left stay as long as their bars are looked at. */
+const NAMES_MAX = 5000;
 
 /** @typedef {import("./types.js").Pulse} Pulse */
 
@@ -27,7 +29,7 @@ class Store {
     this.scheduler = null;
     /** @type {Map<number, import("./types.js").WorkerRow>} */
     this.workers = new Map();
-    /** @type {Map<number, string>} names of all workers there have been, for what is said of those that left */
+    /** @type {Map<number, string>} names of workers, also of those that left not long ago: their bars are still shown */
     this.names = new Map();
     /** @type {Map<string, import("./types.js").PrefixRow>} what changed last at the end */
     this.prefixes = new Map();
@@ -42,11 +44,14 @@ class Store {
     this.receivedMs = 0;
     /** @type {Set<(pulse: Pulse) => void>} */
     this.listeners = new Set();
+    /** Is told that another scheduler answers at this address, once something is known of it. */
+    this.onAnother = () => {};
   }
 
   /** @param {Pulse} pulse */
   apply(pulse) {
-    if (this.scheduler && this.scheduler.id !== pulse.scheduler.id) this.forget();
+    const isAnother = this.scheduler !== null && this.scheduler.id !== pulse.scheduler.id;
+    if (isAnother) this.forget();
     if (pulse.full) {
       this.workers.clear();
       this.prefixes.clear();
@@ -56,7 +61,7 @@ class Store {
     this.scheduler = pulse.scheduler;
     for (const row of pulse.workers) {
       this.workers.set(row.id, row);
-      this.names.set(row.id, row.name);
+      putLast(this.names, row.id, row.name, NAMES_MAX);
     }
     for (const [worker, runs] of pulse.executing) this.longRuns.set(worker, runs);
     for (const id of pulse.workers_gone) {
@@ -70,10 +75,11 @@ class Store {
     this.history.add(pulse);
     this.at = pulse.at;
     this.receivedMs = performance.now();
+    if (isAnother) this.onAnother();
     for (const listener of [...this.listeners]) listener(pulse);
   }
 
-  /** Another cluster answers at this address: nothing of the old one holds. */
+  /** Nothing of the old scheduler holds. */
   forget() {
     this.names.clear();
     this.history = new History();

@@ -27,7 +27,7 @@ export function gutterOf(context, groups) {
   return Math.min(GUTTER_MAX_PX, Math.max(GUTTER_MIN_PX, Math.ceil(widest) + 18));
 }
 
-/** A worker says what its threads execute every quarter of a second: when it began is known that well. */
+/** A worker looks this often at what its threads execute: when something began is known to half of this, either way. */
 const LOOK_S = 0.25;
 
 /**

@@ -9,7 +9,7 @@ import { store } from "./store.js";
 const STATES = ["processing", "memory", "erred", "waiting", "queued", "no-worker", "released"];
 const PAGE_ROWS = 100;
 const TYPING_MS = 200;
-/** While tasks come and go, the first page is asked for again so often. */
+/** While tasks come and go, the first page is asked for again so long after an answer. */
 const AGAIN_MS = 2000;
 
 /**
@@ -47,79 +47,97 @@ function searchForm(changed) {
 
 /** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
 export function tasksPage(root) {
-  const form = searchForm(() => void ask(false));
+  const form = searchForm(() => {
+    // The next page would be that of what was looked for before.
+    more.hidden = true;
+    pages.first();
+  });
   const sum = h("span", { class: "muted tabular", role: "status" });
   const table = taskTable();
   const empty = h("p", { class: "empty" });
-  const more = h("button", { type: "button", hidden: true }, "More");
+  const more = h("button", { type: "button", hidden: true, onclick: () => pages.next() }, "More");
   root.append(
     h("div", { class: "page-head" }, h("h1", {}, "Tasks"), ...form.elements, sum),
     h("section", { class: "panel table-wrap" }, table.element, empty),
     h("p", { class: "more-row" }, more),
   );
-  /** @type {any[]} */
-  let rows = [];
-  /** @type {string|null} */
-  let after = null;
-  let pages = 0;
-  let stop = new AbortController();
 
-  /** @param {boolean} further the next page instead of the first */
-  async function ask(further) {
-    stop.abort();
-    stop = new AbortController();
-    const { signal } = stop;
-    const query = form.query();
-    query.set("limit", String(PAGE_ROWS));
-    if (further && after) query.set("after", after);
-    try {
-      const answer = await get(`tasks?${query}`, signal);
-      rows = further ? [...rows, ...answer.tasks] : answer.tasks;
-      pages = further ? pages + 1 : 1;
-      after = answer.after;
-      show(answer.total);
-    } catch (error) {
-      if (signal.aborted) return;
-      empty.hidden = false;
-      setText(empty, error instanceof ApiError ? error.message : String(error));
-    }
-  }
-
-  /** @param {number} total */
-  function show(total) {
+  /** @param {any[]} rows @param {boolean} isAll @param {number} total */
+  function show(rows, isAll, total) {
     table.draw(rows);
-    more.hidden = after === null;
+    more.hidden = isAll;
     empty.hidden = rows.length > 0;
     const filtered = form.query().size > 0;
-    setText(sum, `${filtered ? `${format.count(rows.length)}${after === null ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
+    setText(sum, `${filtered ? `${format.count(rows.length)}${isAll ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
     setText(empty, filtered ? "No task that the scheduler knows fits. Tasks whose results nobody wants any more are forgotten." : "The scheduler knows no tasks.");
   }
 
-  more.addEventListener("click", () => void ask(true));
-  // Somebody who has paged on reads: the list then stands still.
-  const end = againAndAgain(() => pages === 1, () => void ask(false));
-  void ask(false);
+  const pages = askedPages(form.query, show, (words) => {
+    empty.hidden = false;
+    setText(empty, words);
+  });
   return {
     title: "Tasks",
     leave: () => {
-      end();
       form.leave();
-      stop.abort();
+      pages.leave();
     },
   };
 }
 
 /**
- * Asks again now and then while something happens and the page is seen; gives what ends that.
- * @param {() => boolean} may @param {() => void} ask
+ * Asks for the first page, again and again while something happens and the page is seen, and for further ones.
+ * @param {() => URLSearchParams} query
+ * @param {(rows: any[], isAll: boolean, total: number) => void} show @param {(words: string) => void} failed
  */
-function againAndAgain(may, ask) {
-  let askedMs = performance.now();
-  return store.listen(() => {
-    if (document.hidden || !may() || performance.now() - askedMs < AGAIN_MS) return;
-    askedMs = performance.now();
-    ask();
+function askedPages(query, show, failed) {
+  /** @type {any[]} */
+  let rows = [];
+  /** @type {string|null} */
+  let after = null;
+  let pages = 0;
+  /** @type {AbortController|null} of the question that is open */
+  let asking = null;
+  let answeredMs = 0;
+
+  /** What was asked before is not wanted any more. @param {boolean} further the next page instead of the first */
+  async function ask(further) {
+    asking?.abort();
+    const own = new AbortController();
+    const { signal } = own;
+    asking = own;
+    const asked = query();
+    asked.set("limit", String(PAGE_ROWS));
+    if (further && after) asked.set("after", after);
+    try {
+      const answer = await get(`tasks?${asked}`, signal);
+      rows = further ? [...rows, ...answer.tasks] : answer.tasks;
+      pages = further ? pages + 1 : 1;
+      after = answer.after;
+      show(rows, after === null, answer.total);
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(error instanceof ApiError ? error.message : String(error));
+    } finally {
+      if (asking === own) asking = null;
+      answeredMs = performance.now();
+    }
+  }
+
+  const end = store.listen(() => {
+    // Somebody who has paged on reads: the list then stands still.
+    if (document.hidden || asking || pages > 1 || performance.now() - answeredMs < AGAIN_MS) return;
+    void ask(false);
   });
+  void ask(false);
+  return {
+    first: () => void ask(false),
+    next: () => void ask(true),
+    leave: () => {
+      end();
+      asking?.abort();
+    },
+  };
 }
 
 function taskTable() {

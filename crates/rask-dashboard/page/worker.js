@@ -53,6 +53,7 @@ export function workerPage(root, name) {
       message.hidden = false;
       setText(message, error.message);
       if (error.status === 404) {
+        id = undefined;
         setText(status, "not known");
         status.dataset.kind = "warn";
       }

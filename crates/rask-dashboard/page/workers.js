@@ -23,6 +23,7 @@ class Rates {
 
   look() {
     const now = store.now();
+    for (const id of this.known.keys()) if (!store.workers.has(id)) this.known.delete(id);
     for (const row of store.workers.values()) {
       const [received, sent] = [row.received_bytes ?? 0, row.sent_bytes ?? 0];
       const last = this.known.get(row.id);

@@ -1,0 +1,112 @@
+"""Modules of the page by themselves, where what they do is not seen from without."""
+
+from __future__ import annotations
+
+import pytest
+
+PULSES = """
+  const pulse = (at, ids, more = {}) => ({
+    type: "pulse", full: false, at, scheduler: { id: "one", tasks_per_s: 0, cpu: null, bytes_moved: 0 },
+    workers: ids.map((id) => ({ id, name: `name-${id}`, cpu_percent: 1, managed_bytes: 1, rss_bytes: 1 })),
+    workers_gone: [], prefixes: [], executing: [], bars: [], bars_from: null, transfers: [], events: [],
+    ...more,
+  });
+"""
+
+
+@pytest.fixture
+def page(visitor):
+    return visitor.open("/events")
+
+
+def test_rows_that_stay_are_left_alone(page):
+    """A log of 500 lines gets one more and loses its first."""
+    found = page.evaluate(
+        """async () => {
+          const { h, keyed } = await import("/assets/dom.js");
+          const list = h("ul");
+          document.body.append(list);
+          const made = new Map();
+          const make = (name) => ({ element: h("li", {}, h("a", { href: "status" }, name)) });
+          const draw = (names) => keyed(list, made, names, (name) => name, make, () => {});
+          const texts = () => [...list.children].map((one) => one.textContent);
+          const now = () => [document.activeElement.textContent, String(getSelection())];
+          const before = Array.from({ length: 500 }, (_, i) => `line ${i}`);
+          const after = [...before.slice(1), "line 500"];
+          draw(before);
+          list.children[3].firstChild.focus();
+          getSelection().selectAllChildren(list.children[3]);
+          const moved = [];
+          list.insertBefore = function (element, at) {
+            moved.push(element.textContent);
+            return Node.prototype.insertBefore.call(this, element, at);
+          };
+          draw(after);
+          const [focused, selected, inserted] = [...now(), [...moved]];
+          const inOrder = String(texts()) === String(after);
+          draw(after.reverse());
+          const reversed = String(texts()) === String(after);
+          return { inserted, focused, selected, inOrder, reversed, focusedThen: now()[0], made: made.size };
+        }"""
+    )
+    assert found == {
+        "inserted": ["line 500"],
+        "focused": "line 3",
+        "selected": "line 3",
+        "inOrder": True,
+        "reversed": True,
+        "focusedThen": "line 3",
+        "made": 500,
+    }
+
+
+def test_two_wishes_are_one_picture(page):
+    """Whether one of them could have waited or not."""
+    pictures = page.evaluate(
+        """async () => {
+          const { throttled } = await import("/assets/frame.js");
+          let pictures = 0;
+          const draw = throttled(() => (pictures += 1), 60000);
+          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          const counts = [];
+          for (const wishes of [["wish", "now"], ["now"], ["now", "now"], ["wish"]]) {
+            for (const wish of wishes) draw[wish]();
+            await frame();
+            counts.push(pictures);
+          }
+          draw.end();
+          return counts;
+        }"""
+    )
+    assert pictures == [1, 2, 3, 3], "the last wish comes too soon after the first"
+
+
+def test_workers_that_left_unnoticed_leave_no_history(page):
+    """They left while the page was not connected."""
+    kept = page.evaluate(
+        f"""async () => {{
+          {PULSES}
+          const {{ History }} = await import("/assets/history.js");
+          const history = new History();
+          history.add(pulse(1, [1, 2, 3]));
+          history.add(pulse(2, [1, 2], {{ workers_gone: [3] }}));
+          const before = [...history.workers.keys()];
+          history.add(pulse(3, [2, 4], {{ full: true }}));
+          return {{ before, after: [...history.workers.keys()], samples: history.workers.get(2).columns[0] }};
+        }}"""
+    )
+    assert kept == {"before": [1, 2], "after": [2, 4], "samples": [1, 2, 3]}
+
+
+def test_names_of_workers_that_left_are_known_for_a_while(page):
+    known = page.evaluate(
+        f"""async () => {{
+          {PULSES}
+          const {{ store }} = await import("/assets/store.js");
+          const own = new store.constructor();
+          own.apply(pulse(1, [0, 1], {{ full: true }}));
+          for (let id = 2; id < 20000; id += 1) own.apply(pulse(id, [0, id], {{ workers_gone: [id - 1] }}));
+          return {{ names: [0, 1, 19000].map((id) => own.nameOf(id)), bounded: own.names.size < 10000 }};
+        }}"""
+    )
+    assert known == {"names": ["name-0", "worker 1", "name-19000"], "bounded": True}
