@@ -7,9 +7,10 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use rask_scheduler::Look;
 use rask_scheduler_core::Scheduler;
 use rask_scheduler_core::view::{EventRow, TaskFilter, TaskRow, WorkerRow};
-use rask_types::Key;
+use rask_types::{Key, WorkerId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -79,27 +80,34 @@ pub(crate) async fn events(State(site): State<Arc<Site>>) -> Answer<impl Seriali
     Ok(Json(Events { events: ask(&site.views, |look| look.core.event_rows()).await? }))
 }
 
-/// Which worker is asked for.
+/// Which worker is asked for: by one of them.
 #[derive(Deserialize)]
 pub(crate) struct WorkerQuery {
-    name: String,
+    name: Option<String>,
+    id: Option<u32>,
 }
 
 /// `/api/v1/worker`
 pub(crate) async fn worker(
     State(site): State<Arc<Site>>,
-    Asked(WorkerQuery { name }): Asked<WorkerQuery>,
+    Asked(query): Asked<WorkerQuery>,
 ) -> Answer<impl Serialize> {
-    let word = name.clone();
-    match ask(&site.views, move |look| look.core.worker_page(&word)).await? {
-        Some(page) => Ok(Json(page)),
-        None => {
-            let text = format!(
-                "no worker is called {name:?}, or was lately; /api/v1/workers lists those that are here"
-            );
-            Err(Failure::new(StatusCode::NOT_FOUND, text))
+    let (who, page) = match query {
+        WorkerQuery { id: Some(id), .. } => {
+            let look = move |look: Look<'_>| look.core.worker_page_by_id(WorkerId(id));
+            (format!("has the id {id}"), ask(&site.views, look).await?)
         }
-    }
+        WorkerQuery { name: Some(name), .. } => {
+            let who = format!("is called {name:?}");
+            (who, ask(&site.views, move |look| look.core.worker_page(&name)).await?)
+        }
+        WorkerQuery { .. } => {
+            let text = "say which worker, by name= or id=; /api/v1/workers lists those that are here";
+            return Err(Failure::new(StatusCode::BAD_REQUEST, text));
+        }
+    };
+    let none = || format!("no worker {who}, or did lately; /api/v1/workers lists those that are here");
+    page.map(Json).ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, none()))
 }
 
 /// What tasks are asked for.
@@ -107,6 +115,7 @@ pub(crate) async fn worker(
 pub(crate) struct TasksQuery {
     #[serde(default)]
     search: String,
+    prefix: Option<String>,
     state: Option<String>,
     limit: Option<usize>,
     after: Option<u32>,
@@ -122,14 +131,15 @@ struct Tasks {
 /// `/api/v1/tasks`
 pub(crate) async fn tasks(
     State(site): State<Arc<Site>>,
-    Asked(TasksQuery { search, state, limit, after }): Asked<TasksQuery>,
+    Asked(TasksQuery { search, prefix, state, limit, after }): Asked<TasksQuery>,
 ) -> Answer<impl Serialize> {
     let limit = limit.unwrap_or(TASKS_DEFAULT);
     if !(1..=TASKS_MAX).contains(&limit) {
         let text = format!("limit={limit}: between 1 and {TASKS_MAX} tasks are given at once");
         return Err(Failure::new(StatusCode::BAD_REQUEST, text));
     }
-    let filter = TaskFilter { search, state: state.filter(|state| !state.is_empty()) };
+    let [prefix, state] = [prefix, state].map(|word| word.filter(|word| !word.is_empty()));
+    let filter = TaskFilter { search, prefix, state };
     if !filter.is_sound() {
         let text = "state: one of released, waiting, queued, no-worker, processing, memory, erred";
         return Err(Failure::new(StatusCode::BAD_REQUEST, text));
@@ -140,7 +150,7 @@ pub(crate) async fn tasks(
         && found.tasks.len() < limit
     {
         let (filter, rows_max) = (filter.clone(), limit - found.tasks.len());
-        let look = move |look: rask_scheduler::Look<'_>| {
+        let look = move |look: Look<'_>| {
             (look.core.scan_tasks(from, SLOTS_PER_LOOK, rows_max, &filter), look.core.task_count())
         };
         let (scan, total) = ask(&site.views, look).await?;
@@ -162,9 +172,7 @@ pub(crate) async fn task(
     Asked(TaskQuery { key }): Asked<TaskQuery>,
 ) -> Answer<impl Serialize> {
     let key = Key::Str(key);
-    let look = move |look: rask_scheduler::Look<'_>| {
-        look.core.task_page(&key).ok_or_else(|| Scheduler::unknown(&key))
-    };
+    let look = move |look: Look<'_>| look.core.task_page(&key).ok_or_else(|| Scheduler::unknown(&key));
     let page = ask(&site.views, look).await?;
     page.map(Json).map_err(|why| Failure::new(StatusCode::NOT_FOUND, why))
 }

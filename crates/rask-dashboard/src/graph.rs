@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::failure::Failure;
 use crate::pages::{Group, Pages};
-use crate::picture::{Picture, Scan, scan};
+use crate::picture::{Picture, Scan, TASKS_MAX, scan};
 use crate::pulse::to_json;
 use crate::question::ask;
 
@@ -68,7 +68,7 @@ impl Graphs {
 }
 
 impl Watched {
-    /// Makes another picture if tasks were made since the last one.
+    /// Makes another picture if tasks were made since the last one, or are so few now that they can be shown instead of groups.
     async fn renew(&mut self, views: &Views, group: &Group, pictures: &mut u64) -> Result<(), Failure> {
         let is_due = self.scanned.is_none_or(|at| at.elapsed() >= PICTURE_AGE_MIN);
         if self.pending.is_none() && is_due && self.is_outdated(views).await? {
@@ -96,8 +96,10 @@ impl Watched {
     }
 
     async fn is_outdated(&self, views: &Views) -> Result<bool, Failure> {
-        let Some(picture) = &self.picture else { return Ok(true) };
-        Ok(ask(views, |look| look.core.tasks_created()).await? != picture.scan.created)
+        let Some(Picture { scan, .. }) = &self.picture else { return Ok(true) };
+        let look = |look: rask_scheduler::Look<'_>| (look.core.tasks_created(), look.core.task_count());
+        let (created, count) = ask(views, look).await?;
+        Ok(created != scan.created || scan.content.is_of_groups() && count <= TASKS_MAX)
     }
 
     /// Says new states to those who have the picture, and the picture to the others.

@@ -75,6 +75,7 @@ fn by_part<'a, Row>(
     rows.iter().flat_map(move |row| parts.iter().map(move |part| sample(row, part)))
 }
 
+/// All but released: those are what is left of the tasks that exist.
 const TASK_STATES: [Part<PrefixRow>; 6] = [
     ("waiting", |row| f64::from(row.waiting)),
     ("queued", |row| f64::from(row.queued)),
@@ -94,8 +95,10 @@ fn prefix_name(row: &PrefixRow) -> &str {
 
 fn of_tasks(text: &mut Exposition, counters: &Counters) {
     let prefixes = &counters.prefixes;
-    let by_state =
-        TASK_STATES.map(|(state, count)| (vec![("state", state)], prefixes.iter().map(count).sum()));
+    let by_state = TASK_STATES.map(|(state, count)| (state, prefixes.iter().map(count).sum::<f64>()));
+    let released = counters.tasks as f64 - by_state.iter().map(|(_, count)| count).sum::<f64>();
+    let by_state = by_state.into_iter().chain([("released", released)]);
+    let by_state = by_state.map(|(state, count)| (vec![("state", state)], count));
     text.family("rask_scheduler_tasks", Gauge, "Tasks that exist, by state.", by_state);
     let seconds = prefixes.iter().map(|row| (vec![("task_prefix_name", &*row.prefix)], row.compute_s));
     let help = "Time that executions took, summed, by prefix.";

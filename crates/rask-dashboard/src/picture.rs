@@ -173,6 +173,10 @@ impl Content {
         }
     }
 
+    pub fn is_of_groups(&self) -> bool {
+        matches!(self.nodes, Nodes::Groups(_))
+    }
+
     fn len(&self) -> usize {
         match &self.nodes {
             Nodes::Tasks(tasks) => tasks.len(),
@@ -182,7 +186,7 @@ impl Content {
 
     /// Where everything goes: from left to right, what is needed before what needs it.
     pub fn place(&self) -> Layout {
-        let size = if matches!(self.nodes, Nodes::Tasks(_)) { TASK_SIZE } else { GROUP_SIZE };
+        let size = if self.is_of_groups() { GROUP_SIZE } else { TASK_SIZE };
         let sizes = vec![size; self.len()];
         let options = LayoutOptions { direction: Direction::LeftToRight, ..LayoutOptions::default() };
         // Groups may need each other. Then edges against the order of their coming are laid out turned.
@@ -236,7 +240,7 @@ impl Picture {
         let nodes = self.nodes();
         to_json(&GraphMessage {
             kind: "graph",
-            of: if matches!(content.nodes, Nodes::Tasks(_)) { "tasks" } else { "groups" },
+            of: if content.is_of_groups() { "groups" } else { "tasks" },
             group,
             version: *version,
             total: *total,

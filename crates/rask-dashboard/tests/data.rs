@@ -75,15 +75,15 @@ fn the_status_has_everything() {
 }
 
 #[test]
-fn workers_are_found_by_name_and_address() {
+fn workers_are_found_by_name_address_and_id() {
     let cluster = Cluster::start("w/ö \"1\"");
     let listed = cluster.served.until("/api/v1/workers", |_| true);
     let row = &listed["workers"][0];
     assert_eq!((row["name"].as_str(), listed["workers"].as_array().unwrap().len()), (Some("w/ö \"1\""), 1));
-    let names = [row["name"].as_str().unwrap(), row["address"].as_str().unwrap()]
-        .map(|name| format!("/api/v1/worker?name={}", encoded(name)));
+    let by_name = |name: &Value| format!("/api/v1/worker?name={}", encoded(name.as_str().unwrap()));
+    let paths = [by_name(&row["name"]), by_name(&row["address"]), format!("/api/v1/worker?id={}", row["id"])];
     let waiting = cluster.submit("slow", "wait", NewKey::Session, "", &[]);
-    for path in &names {
+    for path in &paths {
         let page = cluster.served.until(path, |page| page["assigned"][0]["prefix"] == "slow");
         assert_eq!(page["worker"]["name"], row["name"]);
         assert!(page["log"].is_array() && page["executing"].is_array());
@@ -93,6 +93,10 @@ fn workers_are_found_by_name_and_address() {
     let unknown = cluster.served.get("/api/v1/worker?name=bob");
     assert_eq!(unknown.status, 404);
     assert!(unknown.json()["error"].as_str().unwrap().contains("\"bob\""));
+    assert_eq!(cluster.served.get("/api/v1/worker?id=77").status, 404);
+    for path in ["/api/v1/worker", "/api/v1/worker?id=bob"] {
+        assert_eq!(cluster.served.get(path).status, 400, "{path}");
+    }
 }
 
 #[test]
@@ -220,6 +224,10 @@ fn prometheus_gets_its_numbers() {
     cluster.wait(&futures);
     let bad = cluster.submit("bad", "fail", NewKey::Session, "ValueError: no", &[]);
     cluster.client.wait(&[bad], rask_client::WaitFor::All, Some(PATIENCE), &mut || false).unwrap();
+    let first = cluster.submit("first", "echo", NewKey::Session, "", &[]);
+    cluster.wait(&[cluster.submit("then", "echo", NewKey::Session, "", &[first])]);
+    cluster.client.release(first);
+    cluster.served.until("/api/v1/tasks?state=released", |found| found["tasks"][0]["prefix"] == "first");
     let answer = cluster.served.get("/metrics");
     assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     let mut kinds = BTreeMap::new();
@@ -237,11 +245,12 @@ fn prometheus_gets_its_numbers() {
         }
     }
     for (sample, expected) in [
-        ("rask_scheduler_tasks{state=\"memory\"}", 5.0),
+        ("rask_scheduler_tasks{state=\"memory\"}", 6.0),
+        ("rask_scheduler_tasks{state=\"released\"}", 1.0),
         ("rask_scheduler_workers{state=\"idle\"}", 1.0),
         ("rask_scheduler_clients", 1.0),
         ("rask_scheduler_workers_added_total", 1.0),
-        ("rask_scheduler_tasks_finished_total", 5.0),
+        ("rask_scheduler_tasks_finished_total", 7.0),
         ("rask_scheduler_prefix_state_totals_total{task_prefix_name=\"inc\",state=\"memory\"}", 5.0),
         ("rask_scheduler_prefix_state_totals_total{task_prefix_name=\"bad\",state=\"erred\"}", 1.0),
         ("rask_scheduler_tasks_erred_total", 1.0),

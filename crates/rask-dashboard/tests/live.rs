@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use rask_client::NewKey;
-use rask_types::Key;
+use rask_types::{FutureId, Key};
 use serde_json::Value;
 use support::cluster::Cluster;
 use support::{next, next_of, serve};
@@ -95,6 +95,19 @@ fn a_graph_is_drawn_and_its_states_follow() {
     page.send(Message::text(r#"{"watch": "graph", "group": "other"}"#)).unwrap();
     let graph = next_of(&mut page, "graph");
     assert_eq!((graph["group"].as_str(), graph["shown"].as_u64()), (Some("other"), Some(1)));
+}
+
+#[test]
+fn groups_become_tasks_when_these_are_few() {
+    let cluster = Cluster::start("alice");
+    let many: Vec<FutureId> =
+        (0..1_200).map(|n| cluster.submit("many", "echo", NewKey::Token(n), "", &[])).collect();
+    cluster.wait(&many);
+    let mut page = cluster.served.page();
+    page.send(Message::text(r#"{"watch": "graph", "group": null}"#)).unwrap();
+    assert_eq!(next_of(&mut page, "graph")["of"], "groups");
+    many[100..].iter().for_each(|&future| cluster.client.release(future));
+    assert_eq!(next_of(&mut page, "graph")["of"], "tasks");
 }
 
 #[test]

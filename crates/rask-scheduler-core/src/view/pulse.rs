@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::state_names::StateNames;
 use super::{BarRow, EventRow, ExecutingRow, MoveRow, PrefixRow, SchedulerRow, WorkerRow};
 use crate::scheduler::Scheduler;
+use crate::watch::Departed;
 use crate::worker::WorkerEntry;
 
 /// Prefixes in one pulse. Of more, those that changed last are given, the others when they change.
@@ -55,6 +56,7 @@ pub struct Pulse {
     pub scheduler: SchedulerRow,
     pub workers: Vec<WorkerRow>,
     pub workers_gone: Vec<u32>,
+    pub names: BTreeMap<u32, String>,
     pub prefixes: Vec<PrefixRow>,
     pub executing: Vec<ExecutingRow>,
     pub bars: Vec<BarRow>,
@@ -78,6 +80,7 @@ impl Scheduler {
             scheduler: self.scheduler_row(seen.last, cpu_ns),
             workers: self.changed_workers(seen.page),
             workers_gone: seen.workers.iter().copied().filter(|&id| self.workers.get(id).is_none()).collect(),
+            names: if full { self.names_of_departed() } else { BTreeMap::new() },
             prefixes: self.changed_prefixes(seen, &stranded),
             executing: self.changed_executing(seen.page),
             bars,
@@ -139,6 +142,12 @@ impl Scheduler {
     fn changed_workers(&self, page: u64) -> Vec<WorkerRow> {
         let changed = self.workers.iter().filter(|(_, entry)| entry.page >= page);
         changed.filter_map(|(_, entry)| self.worker_row(entry)).collect()
+    }
+
+    /// Of workers that are gone and may have executed what is still in the stream.
+    fn names_of_departed(&self) -> BTreeMap<u32, String> {
+        let name = |departed: &Departed| (departed.facts.id, departed.facts.name.clone());
+        self.watch.departed.iter().map(name).collect()
     }
 
     /// Of workers that said something new of it, or that execute for long at all if `page` is the first.

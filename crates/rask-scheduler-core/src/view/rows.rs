@@ -98,9 +98,20 @@ pub struct PrefixRow {
     pub needs: Vec<Arc<str>>,
 }
 
-/// `[worker, thread, prefix, start, duration, busy, runs, erred, key]`
+/// `[worker, thread, prefix, start, duration, busy, runs, erred, key, lost]`
 #[derive(Clone, Debug, Serialize)]
-pub struct BarRow(pub u32, pub u16, pub Arc<str>, pub f64, pub f64, pub f64, pub u32, pub u32, pub Label);
+pub struct BarRow(
+    pub u32,
+    pub u16,
+    pub Arc<str>,
+    pub f64,
+    pub f64,
+    pub f64,
+    pub u32,
+    pub u32,
+    pub Label,
+    pub u32,
+);
 
 /// What a worker has been executing for a while: `[worker, [[thread, prefix, began, key, given_up]]]`
 #[derive(Clone, Debug, Serialize)]
@@ -122,14 +133,16 @@ pub struct EventRow {
     pub at: f64,
     pub kind: &'static str,
     pub subject: String,
+    pub worker_id: Option<u32>,
     pub text: String,
     pub count: u64,
 }
 
 impl From<&Happening> for EventRow {
     fn from(happening: &Happening) -> EventRow {
-        let Happening { number, at_s, kind, subject, text, count, .. } = happening.clone();
-        EventRow { number, at: at_s, kind: kind.name(), subject, text, count }
+        let Happening { number, at_s, kind, subject, worker, text, count, .. } = happening.clone();
+        let worker_id = worker.map(|worker| worker.0);
+        EventRow { number, at: at_s, kind: kind.name(), subject, worker_id, text, count }
     }
 }
 
@@ -212,12 +225,14 @@ impl Scheduler {
             bar.runs,
             bar.erred,
             bar.label.clone(),
+            bar.lost,
         )
     }
 
     pub(crate) fn executing_row(&self, worker: u32, entry: &WorkerEntry) -> ExecutingRow {
         let row = |long: &LongRun| {
-            let Named { key, prefix, given_up } = self.named(entry, long.run)?;
+            let Named { key, class, given_up } = self.named(entry, long.run)?;
+            let prefix = self.watch.tallies.prefix_of(class).clone();
             Some(LongRunRow(long.thread, prefix, self.unix_s(long.since), key, given_up))
         };
         ExecutingRow(worker, entry.executing.iter().filter_map(row).collect())

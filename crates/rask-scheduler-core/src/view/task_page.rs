@@ -135,7 +135,7 @@ impl Scheduler {
     fn worker_name(&self, worker: rask_types::WorkerId) -> Option<String> {
         let name = match self.workers.get(worker.0) {
             Some(entry) => &entry.description.name,
-            None => self.watch.departed.name_of(worker)?,
+            None => &self.watch.departed.get(worker)?.facts.name,
         };
         Some(name.to_owned())
     }

@@ -15,6 +15,8 @@ use crate::scheduler::Scheduler;
 pub struct TaskFilter {
     /// Part of the key, in capitals or not; empty means any.
     pub search: String,
+    /// The whole prefix; `None` means any.
+    pub prefix: Option<String>,
     /// The state; `None` means any.
     pub state: Option<String>,
 }
@@ -54,9 +56,13 @@ impl Scheduler {
         let search = filter.search.to_lowercase();
         let mut rendered = String::new();
         let mut rows = Vec::new();
-        for (id, _) in self.tasks.slice(from, slots_max) {
+        for (id, task) in self.tasks.slice(from, slots_max) {
             if rows.len() == rows_max {
                 return TaskScan { rows, next: Some(id.0) };
+            }
+            let prefix = self.watch.tallies.prefix_of(task.class);
+            if filter.prefix.as_deref().is_some_and(|wanted| wanted != &**prefix) {
+                continue;
             }
             let state = names.of(id);
             let fits = filter.state.as_deref().is_none_or(|wanted| wanted == state)

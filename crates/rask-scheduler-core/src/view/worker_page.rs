@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rask_types::{RunId, WorkerId};
+use rask_types::{ClassId, RunId, WorkerId};
 use serde::Serialize;
 
 use super::{Label, WorkerFacts, WorkerRow};
 use crate::scheduler::Scheduler;
-use crate::watch::{LogLine, WorkerLog};
+use crate::watch::{Departed, LogLine, WorkerLog};
 use crate::worker::{LongRun, WorkerEntry};
 
 /// So long is long, for an execution.
@@ -24,6 +24,16 @@ pub struct WorkerPage {
     pub executing: Vec<Executing>,
     pub assigned: Vec<Assigned>,
     pub log: Vec<LogRow>,
+    pub earlier: Vec<Earlier>,
+}
+
+/// A worker that had the same name and is gone.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Earlier {
+    pub id: u32,
+    pub at: f64,
+    pub reason: String,
 }
 
 /// A worker that is gone.
@@ -79,19 +89,55 @@ fn rows(log: &WorkerLog) -> Vec<LogRow> {
 impl Scheduler {
     /// The worker that has this name, else this address; else the last one that had and is gone.
     pub fn worker_page(&self, word: &str) -> Option<WorkerPage> {
-        if let Some(entry) = self.worker_called(word) {
-            return Some(WorkerPage {
-                worker: self.worker_row(entry),
-                gone: None,
-                executing: self.executing_on(entry),
-                assigned: self.assigned_to(entry),
-                log: rows(&entry.log),
-            });
+        match self.worker_called(word) {
+            Some(entry) => self.page_of_worker(entry),
+            None => self.watch.departed.find(word).map(|departed| self.page_of_departed(departed)),
         }
-        let departed = self.watch.departed.find(word)?;
-        let gone = Gone { facts: departed.facts.clone(), at: departed.at_s, reason: departed.reason.clone() };
-        let log = rows(&departed.log);
-        Some(WorkerPage { worker: None, gone: Some(gone), executing: Vec::new(), assigned: Vec::new(), log })
+    }
+
+    /// The worker with this number, here or gone: names may be had again.
+    pub fn worker_page_by_id(&self, worker: WorkerId) -> Option<WorkerPage> {
+        match self.workers.get(worker.0) {
+            Some(entry) => self.page_of_worker(entry),
+            None => self.watch.departed.get(worker).map(|departed| self.page_of_departed(departed)),
+        }
+    }
+
+    /// `None` while it has not said what it is.
+    fn page_of_worker(&self, entry: &WorkerEntry) -> Option<WorkerPage> {
+        let facts = entry.facts.as_ref()?;
+        Some(WorkerPage {
+            worker: self.worker_row(entry),
+            gone: None,
+            executing: self.executing_on(entry),
+            assigned: self.assigned_to(entry),
+            log: rows(&entry.log),
+            earlier: self.earlier_than(facts),
+        })
+    }
+
+    fn page_of_departed(&self, departed: &Departed) -> WorkerPage {
+        let Departed { facts, at_s, reason, log } = departed;
+        WorkerPage {
+            worker: None,
+            gone: Some(Gone { facts: facts.clone(), at: *at_s, reason: reason.clone() }),
+            executing: Vec::new(),
+            assigned: Vec::new(),
+            log: rows(log),
+            earlier: self.earlier_than(facts),
+        }
+    }
+
+    /// Newest first. Numbers are given in the order of coming.
+    fn earlier_than(&self, facts: &WorkerFacts) -> Vec<Earlier> {
+        let is_earlier =
+            |departed: &&Departed| departed.facts.name == facts.name && departed.facts.id < facts.id;
+        let earlier = |departed: &Departed| Earlier {
+            id: departed.facts.id,
+            at: departed.at_s,
+            reason: departed.reason.clone(),
+        };
+        self.watch.departed.iter().rev().filter(is_earlier).map(earlier).collect()
     }
 
     fn worker_called(&self, word: &str) -> Option<&WorkerEntry> {
@@ -104,7 +150,8 @@ impl Scheduler {
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {
         let row = |long: &LongRun| {
-            let Named { key, prefix, given_up } = self.named(entry, long.run)?;
+            let Named { key, class, given_up } = self.named(entry, long.run)?;
+            let prefix = self.watch.tallies.prefix_of(class).clone();
             let for_s = self.now.ns_since(long.since) as f64 / 1e9;
             // What began just now is said along with others.
             (for_s > LONG_S).then_some(Executing { key, prefix, thread: long.thread, for_s, given_up })
@@ -114,7 +161,8 @@ impl Scheduler {
 
     fn assigned_to(&self, entry: &WorkerEntry) -> Vec<Assigned> {
         let assigned = |run: &RunId| {
-            let Named { key, prefix, given_up } = self.named(entry, *run)?;
+            let Named { key, class, given_up } = self.named(entry, *run)?;
+            let prefix = self.watch.tallies.prefix_of(class).clone();
             (!given_up).then_some(Assigned { key, prefix, state: self.tasks[run.task].state.name() })
         };
         entry.given.iter().filter_map(assigned).take(ASSIGNED_MAX).collect()
@@ -123,14 +171,11 @@ impl Scheduler {
     /// What a run is called that a worker has yet to answer for; `None` if it has.
     pub(crate) fn named(&self, entry: &WorkerEntry, run: RunId) -> Option<Named> {
         let worker = WorkerId(entry.facts.as_ref()?.id);
-        let prefix_of = |class| self.watch.tallies.prefix_of(class).clone();
         match self.tasks.current(run).filter(|task| task.is_processing_on(worker)) {
-            Some(task) => {
-                Some(Named { key: self.label(run.task), prefix: prefix_of(task.class), given_up: false })
-            }
+            Some(task) => Some(Named { key: self.label(run.task), class: task.class, given_up: false }),
             None => entry.owed.get(&run).map(|owed| Named {
                 key: owed.label.clone(),
-                prefix: prefix_of(owed.class),
+                class: owed.class,
                 given_up: true,
             }),
         }
@@ -140,7 +185,7 @@ impl Scheduler {
 /// A run's task.
 pub(crate) struct Named {
     pub(crate) key: Label,
-    pub(crate) prefix: Arc<str>,
+    pub(crate) class: ClassId,
     /// Nobody wants it any more.
     pub(crate) given_up: bool,
 }

@@ -1,5 +1,7 @@
 //! What happened to the cluster, for whoever runs it: workers and clients that come and go, retries, errors.
 
+use rask_types::WorkerId;
+
 use super::log::head;
 use super::ring::Ring;
 
@@ -52,6 +54,8 @@ pub(crate) struct Happening {
     pub(crate) kind: Kind,
     /// Who or what it happened to.
     pub(crate) subject: String,
+    /// If it happened to workers, the last of them: several may have had that name, one after the other.
+    pub(crate) worker: Option<WorkerId>,
     pub(crate) text: String,
     pub(crate) count: u64,
     /// Counts changes of the chronicle: when this one changed last.
@@ -75,7 +79,14 @@ impl Default for Chronicle {
 
 impl Chronicle {
     /// Writes one down. One like a recent one is counted with it.
-    pub(crate) fn note(&mut self, at_s: f64, kind: Kind, subject: &str, text: &str) {
+    pub(crate) fn note(
+        &mut self,
+        at_s: f64,
+        kind: Kind,
+        subject: &str,
+        worker: Option<WorkerId>,
+        text: &str,
+    ) {
         self.changes += 1;
         let text = head(text, TEXT_BYTES_MAX);
         let is_same =
@@ -88,6 +99,7 @@ impl Chronicle {
         if let Some(known) = entries.iter_mut().rev().take(NEIGHBOURS).find(is_same) {
             known.count += 1;
             known.at_s = at_s;
+            known.worker = worker;
             known.changed = self.changes;
             return;
         }
@@ -96,6 +108,7 @@ impl Chronicle {
             at_s,
             kind,
             subject: subject.to_owned(),
+            worker,
             text: text.to_owned(),
             count: 1,
             changed: self.changes,
@@ -124,18 +137,18 @@ mod tests {
     fn equal_neighbours_share_an_entry_and_old_ones_go() {
         let mut chronicle = Chronicle::default();
         for i in 0..3 {
-            chronicle.note(f64::from(i), Kind::Error, "inc", "no");
-            chronicle.note(f64::from(i), Kind::Error, "inc", "never");
+            chronicle.note(f64::from(i), Kind::Error, "inc", None, "no");
+            chronicle.note(f64::from(i), Kind::Error, "inc", None, "never");
         }
         let counts: Vec<u64> = chronicle.since(0).iter().map(|happening| happening.count).collect();
         assert_eq!(counts, [3, 3]);
         let seen = chronicle.changes();
-        chronicle.note(9.0, Kind::Error, "inc", "no");
+        chronicle.note(9.0, Kind::Error, "inc", None, "no");
         let news: Vec<(u64, u64)> =
             chronicle.since(seen).iter().map(|news| (news.number, news.count)).collect();
         assert_eq!(news, [(0, 4)]);
         for i in 0..2 * LEN_MAX {
-            chronicle.note(0.0, Kind::Retry, &i.to_string(), "");
+            chronicle.note(0.0, Kind::Retry, &i.to_string(), None, "");
         }
         assert_eq!(chronicle.since(0).len(), LEN_MAX);
     }
@@ -143,12 +156,12 @@ mod tests {
     #[test]
     fn a_flood_of_errors_does_not_wash_away_what_workers_did() {
         let mut chronicle = Chronicle::default();
-        chronicle.note(0.0, Kind::Error, "inc", "the first");
-        chronicle.note(1.0, Kind::WorkerLost, "w0", "killed");
+        chronicle.note(0.0, Kind::Error, "inc", None, "the first");
+        chronicle.note(1.0, Kind::WorkerLost, "w0", None, "killed");
         for i in 0..2 * LEN_MAX {
-            chronicle.note(2.0, Kind::Error, "inc", &format!("no {i}"));
+            chronicle.note(2.0, Kind::Error, "inc", None, &format!("no {i}"));
         }
-        chronicle.note(3.0, Kind::WorkerJoined, "w0", "");
+        chronicle.note(3.0, Kind::WorkerJoined, "w0", None, "");
         let kept = chronicle.since(0);
         assert_eq!(kept.len(), LEN_MAX + 2);
         let ends = [kept[0], kept[LEN_MAX + 1]].map(|happening| (happening.kind, happening.number));

@@ -36,10 +36,14 @@ impl DepartedWorkers {
         self.0.push(departed);
     }
 
-    /// What the worker with this number was called.
-    pub(crate) fn name_of(&self, worker: WorkerId) -> Option<&str> {
-        let departed = self.0.iter().rev().find(|departed| departed.facts.id == worker.0)?;
-        Some(&departed.facts.name)
+    /// The one that had this number.
+    pub(crate) fn get(&self, worker: WorkerId) -> Option<&Departed> {
+        self.0.iter().rev().find(|departed| departed.facts.id == worker.0)
+    }
+
+    /// Those that are remembered, in the order in which they left.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Departed> {
+        self.0.iter()
     }
 
     /// The last that had this name, else this address.

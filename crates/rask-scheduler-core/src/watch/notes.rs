@@ -3,15 +3,22 @@
 use rask_types::msg::Transfer;
 use rask_types::{ClientId, TaskError, TaskId, WorkerId};
 
-use super::{Departed, Kind, Move};
+use super::{Departed, Kind, Move, Passage, Stamp};
 use crate::loss::Departure;
 use crate::scheduler::Scheduler;
-use crate::worker::WorkerEntry;
+use crate::view::Named;
+use crate::worker::{LongRun, WorkerEntry};
 
 impl Scheduler {
     fn note(&mut self, kind: Kind, subject: &str, text: &str) {
         let at_s = self.unix_s(self.now);
-        self.watch.chronicle.note(at_s, kind, subject, text);
+        self.watch.chronicle.note(at_s, kind, subject, None, text);
+    }
+
+    /// Writes down what happened to a worker.
+    fn note_of_worker(&mut self, kind: Kind, worker: WorkerId, name: &str, text: &str) {
+        let at_s = self.unix_s(self.now);
+        self.watch.chronicle.note(at_s, kind, name, Some(worker), text);
     }
 
     /// Writes down what happened to the tasks of one prefix.
@@ -53,7 +60,7 @@ impl Scheduler {
         let threads = if said.nthreads == 1 { "thread" } else { "threads" };
         let text = format!("{} with {} {threads}, process {}", said.address, said.nthreads, said.pid);
         entry.log.push(at_s, "worker", &format!("joined at {text}"));
-        self.watch.chronicle.note(at_s, Kind::WorkerJoined, &said.name, &text);
+        self.watch.chronicle.note(at_s, Kind::WorkerJoined, &said.name, Some(worker), &text);
     }
 
     /// A worker was sent away.
@@ -61,7 +68,7 @@ impl Scheduler {
         let Some(entry) = self.workers.get(worker.0) else { return };
         let known = if entry.description.name.is_empty() { "a worker" } else { &entry.description.name };
         let subject = known.to_owned();
-        self.note(Kind::WorkerRefused, &subject, reason);
+        self.note_of_worker(Kind::WorkerRefused, worker, &subject, reason);
     }
 
     /// A worker that had registered is gone.
@@ -76,7 +83,8 @@ impl Scheduler {
         let mut log = entry.log.clone();
         let at_s = self.unix_s(self.now);
         log.push(at_s, "worker", &format!("gone: {text}"));
-        self.note(kind, &facts.name, &text);
+        self.note_of_worker(kind, WorkerId(facts.id), &facts.name, &text);
+        self.draw_lost(entry);
         self.watch.departed.push(Departed { facts: facts.clone(), at_s, reason: text, log });
     }
 
@@ -89,6 +97,26 @@ impl Scheduler {
     pub(crate) fn note_killer(&mut self, id: TaskId, error: &TaskError) {
         self.watch.raised(self.tasks[id].class);
         self.note_of_task(Kind::Error, id, &error.text);
+    }
+
+    /// What a worker was executing, as far as it had said so, ended with it.
+    fn draw_lost(&mut self, entry: &WorkerEntry) {
+        let end_ns = (self.unix_s(self.now) * 1e9) as u64;
+        let lost = |long: &LongRun| {
+            let Named { key, class, .. } = self.named(entry, long.run)?;
+            let start_ns = (self.unix_s(long.since) * 1e9) as u64;
+            Some((
+                class,
+                Stamp { thread: long.thread, started_ns: start_ns, duration_ns: end_ns - start_ns },
+                key,
+            ))
+        };
+        let lost: Vec<_> = entry.executing.iter().filter_map(lost).collect();
+        let Some(facts) = &entry.facts else { return };
+        for (class, stamp, label) in lost {
+            let tally = self.watch.tallies.number_of(class);
+            self.watch.stream.add_lost(WorkerId(facts.id), tally, Passage::new(class, stamp, label));
+        }
     }
 
     /// A worker fetched values from others.

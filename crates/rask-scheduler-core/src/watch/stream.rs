@@ -115,7 +115,10 @@ pub(crate) struct Bar {
     pub(crate) end_ns: u64,
     pub(crate) busy_ns: u64,
     pub(crate) runs: u32,
+    /// Of those, how many raised.
     pub(crate) erred: u32,
+    /// Of those, how many ended because their worker did.
+    pub(crate) lost: u32,
     /// The first task of that tally.
     pub(crate) label: Label,
     /// By how much that tally leads.
@@ -125,7 +128,19 @@ pub(crate) struct Bar {
 impl Bar {
     fn new(worker: WorkerId, tally: u32, passage: Passage) -> Bar {
         let Passage { thread, start_ns, end_ns, busy_ns, runs, erred, label, .. } = passage;
-        Bar { worker, thread, tally, start_ns, end_ns, busy_ns, runs, erred, label, lead_ns: busy_ns }
+        Bar {
+            worker,
+            thread,
+            tally,
+            start_ns,
+            end_ns,
+            busy_ns,
+            runs,
+            erred,
+            lost: 0,
+            label,
+            lead_ns: busy_ns,
+        }
     }
 
     fn is_short(&self, grain_ns: u64) -> bool {
@@ -199,6 +214,15 @@ impl Stream {
                 self.open.insert((worker, bar.thread), bar);
             }
         }
+    }
+
+    /// An execution that ended with its worker: a bar of its own, and the thread's last.
+    pub(crate) fn add_lost(&mut self, worker: WorkerId, tally: u32, passage: Passage) {
+        let bar = Bar { lost: 1, ..Bar::new(worker, tally, passage) };
+        if let Some(before) = self.open.remove(&(worker, bar.thread)) {
+            self.end(before);
+        }
+        self.end(bar);
     }
 
     /// No bar is open any more.

@@ -56,7 +56,7 @@ fn a_pulse_is_whole_first_and_then_says_what_changed() {
         json!({"prefix": "f", "total": 3, "waiting": 1, "processing": 1, "memory": 1, "finished": 1, "mean_s": 0.05})
     );
     let bars = json_of(&second.bars);
-    assert_eq!(bars, json!([[0, 0, "f", 0.0, 0.05, 0.05, 1, 0, key_of(0, 1).to_string()]]));
+    assert_eq!(bars, json!([[0, 0, "f", 0.0, 0.05, 0.05, 1, 0, key_of(0, 1).to_string(), 0]]));
     assert_eq!(second.scheduler.finished, 1);
 
     stage.die(1);
@@ -189,7 +189,7 @@ fn tasks_that_no_worker_may_run_are_told_apart() {
     stage.give_back(9, &["t0#1"]);
     let told = counts(pulse(&mut stage, &mut seen)).expect("it changed");
     assert_eq!(told["no_worker"], 1);
-    let filter = TaskFilter { search: String::new(), state: Some("no-worker".into()) };
+    let filter = TaskFilter { state: Some("no-worker".into()), ..TaskFilter::default() };
     assert!(filter.is_sound());
     assert_eq!(stage.scheduler.scan_tasks(0, 100, 100, &filter).rows.len(), 1);
 }
@@ -302,6 +302,51 @@ fn a_worker_is_found_by_its_name_whatever_the_others_numbers_and_addresses() {
 }
 
 #[test]
+fn of_workers_that_had_the_same_name_each_is_found() {
+    let mut stage = Stage::with_workers(1, 1);
+    stage.die(0);
+    stage.worker_with(5, 1, |worker| worker.name = "w0".into());
+    stage.worker_with(6, 1, |worker| worker.name = "w6".into());
+    stage.die(5);
+    stage.worker_with(7, 1, |worker| worker.name = "w0".into());
+    let page = json_of(stage.scheduler.worker_page("w0"));
+    assert_eq!(page["worker"]["id"], 7);
+    let ids = |page: &Value| -> Vec<u64> {
+        page["earlier"].as_array().unwrap().iter().filter_map(|one| one["id"].as_u64()).collect()
+    };
+    assert_eq!(ids(&page), [5, 0], "newest first");
+    let gone = json_of(stage.scheduler.worker_page_by_id(WorkerId(5)));
+    assert_eq!((gone["gone"]["id"].as_u64(), ids(&gone)), (Some(5), vec![0]));
+    assert!(stage.scheduler.worker_page_by_id(WorkerId(4)).is_none());
+    let told = json_of(pulse(&mut stage, &mut Seen::default()));
+    assert_eq!(told["names"], json!({"0": "w0", "5": "w0"}));
+    let of_workers = |event: &Value| event["subject"] == "w0" && event["kind"] == "worker-lost";
+    let lost = told["events"].as_array().unwrap().iter().rfind(|event| of_workers(event)).unwrap();
+    assert_eq!(lost["worker_id"], 5);
+}
+
+#[test]
+fn what_ends_with_its_worker_has_a_bar() {
+    let mut stage = Stage::with_workers(1, 2);
+    let mut seen = Seen::default();
+    stage.submit(0, Graph::at(1).calls(2));
+    stage.pass_ms(2_000);
+    stage.say(0, executing([run("t0#1"), run("t1#1")]));
+    stage.cancel(0, &[2], true);
+    pulse(&mut stage, &mut seen);
+    stage.pass_ms(3_000);
+    stage.die(0);
+    let bars = json_of(pulse(&mut stage, &mut seen).bars);
+    let told: Vec<(u64, f64, u64)> = (0..2)
+        .map(|i| {
+            (bars[i][1].as_u64().unwrap(), bars[i][4].as_f64().unwrap().round(), bars[i][9].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(told, [(0, 3.0, 1), (1, 3.0, 1)], "{bars}");
+    assert_eq!(bars[1][8], key_of(0, 2).to_string(), "what was cancelled but went on, too");
+}
+
+#[test]
 fn only_who_is_told_what_is_new_ends_bars() {
     let mut stage = Stage::with_workers(1, 1);
     let mut seen = Seen::default();
@@ -373,13 +418,17 @@ fn tasks_and_graphs_are_scanned_piece_by_piece() {
     let mut stage = Stage::with_workers(1, 1);
     stage.define(0, 1, |class| class.prefix = "load-<script>".into());
     stage.submit(0, Graph::at(1).calls(100).class(1).calls(50));
-    let filter = TaskFilter { search: "<SCr".into(), state: None };
+    let filter = TaskFilter { search: "<SCr".into(), ..TaskFilter::default() };
     let (mut from, mut found, mut looks) = (Some(0), 0, 0);
     while let Some(slot) = from {
         let scan = stage.scheduler.scan_tasks(slot, 40, 20, &filter);
         (from, found, looks) = (scan.next, found + scan.rows.len(), looks + 1);
     }
     assert_eq!((found, looks), (50, 5), "four pieces, and one of them twice");
+    for (prefix, found) in [("load-<script>", 50), ("load-", 0), ("f", 100)] {
+        let filter = TaskFilter { prefix: Some(prefix.into()), ..TaskFilter::default() };
+        assert_eq!(stage.scheduler.scan_tasks(0, 1_000, 1_000, &filter).rows.len(), found, "{prefix}");
+    }
     let scan = stage.scheduler.scan_graph(0, 1_000, 1_000, Some("load-<script>"));
     assert_eq!((scan.tasks.len(), scan.next), (50, None));
     let first = &stage.scheduler.scan_graph(0, 1_000, 10, None).tasks[0];
