@@ -74,6 +74,7 @@ pub struct StoryLine {
     pub state: &'static str,
     pub cause: &'static str,
     pub worker: Option<String>,
+    pub worker_id: Option<u32>,
     pub duration_s: Option<f64>,
 }
 
@@ -181,6 +182,7 @@ impl Scheduler {
             state: entry.to.name(),
             cause: entry.cause.text(),
             worker: entry.cause.worker().and_then(|worker| self.worker_name(worker)),
+            worker_id: entry.cause.worker().map(|worker| worker.0),
             duration_s: entry.duration_s(),
         };
         self.story.of(id, task.birth, task.story).iter().map(line).collect()
