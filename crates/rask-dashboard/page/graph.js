@@ -39,7 +39,7 @@ class GraphPage {
     this.drawer = throttled(() => this.draw(), 60);
     this.surface = surface(this.box, this.canvas, () => {
       if (this.view.untouched) this.fit();
-      this.drawer.now();
+      this.paint();
     });
     steer(this.canvas, this.view, {
       changed: () => this.drawer.now(),
@@ -115,9 +115,14 @@ class GraphPage {
     if (graph.nodes.length === 0) {
       setText(this.message, this.group === null ? "There are no tasks. A graph shows up here while its tasks are known: when it is computed, or its futures are held." : "There are no tasks of this prefix any more.");
     }
-    drawGraph(this.surface, this.view, graph, this.spacing, this.hovered);
+    this.paint();
     this.say(graph);
     if (this.table.open) this.fillTable();
+  }
+
+  /** The picture, and nothing that could change the size of its box. */
+  paint() {
+    if (this.graph) drawGraph(this.surface, this.view, this.graph, this.spacing, this.hovered);
   }
 
   /** Legend and sum. @param {import("./types.js").Graph} graph */

@@ -68,6 +68,7 @@ class Live {
   /** @param {number} code */
   broken(code) {
     this.socket = null;
+    store.stop();
     if (this.connection === "live") this.brokenMs = performance.now();
     const ended = code === GOING_AWAY || this.connection === "ended" || (this.connection !== "live" && this.isBrokenForLong());
     if (this.connection !== "refused" && this.connection !== "blocked") this.say(ended ? "ended" : "reconnecting");

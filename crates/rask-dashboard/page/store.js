@@ -42,6 +42,10 @@ class Store {
     /** When the newest pulse was taken, by the scheduler's clock. */
     this.at = 0;
     this.receivedMs = 0;
+    /** Nobody speaks any more, so what is known gets no older. */
+    this.stopped = false;
+    /** How many other schedulers have answered at this address since the page was loaded. */
+    this.generation = 0;
     /** @type {Set<(pulse: Pulse) => void>} */
     this.listeners = new Set();
     /** Is told that another scheduler answers at this address, once something is known of it. */
@@ -59,6 +63,7 @@ class Store {
       this.longRuns.clear();
     }
     this.scheduler = pulse.scheduler;
+    for (const [id, name] of Object.entries(pulse.names ?? {})) putLast(this.names, Number(id), name, NAMES_MAX);
     for (const row of pulse.workers) {
       this.workers.set(row.id, row);
       putLast(this.names, row.id, row.name, NAMES_MAX);
@@ -75,19 +80,27 @@ class Store {
     this.history.add(pulse);
     this.at = pulse.at;
     this.receivedMs = performance.now();
+    this.stopped = false;
     if (isAnother) this.onAnother();
     for (const listener of [...this.listeners]) listener(pulse);
   }
 
   /** Nothing of the old scheduler holds. */
   forget() {
+    this.generation += 1;
     this.names.clear();
     this.history = new History();
     this.lanes.clear();
   }
 
+  /** The connection is lost: time stands still where the last pulse was taken, until there is another. */
+  stop() {
+    this.stopped = true;
+  }
+
   /** The scheduler's clock, now. */
   now() {
+    if (this.stopped && this.at) return this.at;
     return this.receivedMs ? this.at + (performance.now() - this.receivedMs) / 1000 : Date.now() / 1000;
   }
 

@@ -6,10 +6,11 @@ import { GIVEN_UP, h, panel, setText, taskPath } from "./dom.js";
 import * as format from "./format.js";
 import { calm, throttled } from "./frame.js";
 import { barEnd, firstEndingAfter, transferEnd } from "./lanes.js";
+import { live } from "./live.js";
 import { router } from "./router.js";
 import { store } from "./store.js";
 import { drawStream } from "./stream_draw.js";
-import { AXIS_PX, gutterOf, layRows, rowAt } from "./stream_rows.js";
+import { AXIS_PX, gutterOf, layRows, rowAt, workerLabel } from "./stream_rows.js";
 import { streamTable } from "./stream_table.js";
 import { surface } from "./surface.js";
 import { TimeWindow } from "./time_window.js";
@@ -22,16 +23,27 @@ const MOVE_CALM_MS = 1000;
 const NEAR_PX = 3;
 /** Wheel turns that follow each other within this time are one gesture: one that scrolls the page goes on scrolling. */
 const GESTURE_MS = 250;
+/** While the present is followed things move away from under the pointer: turns within this time are about what it was at first. */
+const ZOOM_MS = 1000;
 
 const HELP = "Wheel or + and −: zoom. Drag or arrow keys: move. Shift and drag: zoom to what is marked. 0 or double click: back to the present.";
 
+/** Where somebody looks: kept, so that who comes back from a task finds it again. */
+let kept = { generation: -1, view: new TimeWindow() };
+
+function keptView() {
+  const { generation } = store;
+  if (kept.generation !== generation) kept = { generation, view: new TimeWindow() };
+  return kept.view;
+}
+
 class Stream {
   constructor() {
-    this.view = new TimeWindow();
+    this.view = keptView();
     const goLive = h("button", { type: "button", class: "quiet live", onclick: () => this.goLive() }, "● live");
     this.liveButton = goLive;
     this.note = h("span", { class: "muted" });
-    const legend = h("span", { class: "legend" }, mark("underway", "executing"), mark("erred", "erred"), mark("transfer", "transfer"), mark("merged", "many short ones"));
+    const legend = h("span", { class: "legend" }, mark("underway", "executing"), mark("erred", "erred"), mark("lost", "lost"), mark("transfer", "transfer"), mark("merged", "many short ones"));
     const zoom = (/** @type {number} */ factor) => () => this.zoom(factor);
     const { element, body } = panel(
       "Task stream",
@@ -60,10 +72,14 @@ class Stream {
     /** @type {{x: number, end: number, marking: boolean, moved: boolean}|null} */
     this.drag = null;
     this.wheelElsewhereMs = -Infinity;
+    /** What the wheel zooms about. */
+    this.zoomed = { x: 0, at: 0, ms: -Infinity };
     this.timer = 0;
     this.drawer = throttled(() => this.draw(), 40);
-    this.surface = surface(this.box, this.canvas, () => this.drawer.now());
-    this.ends = [store.listen(() => this.drawer.wish()), onColours(() => this.drawer.now()), () => this.surface.end(), () => this.table.leave()];
+    this.surface = surface(this.box, this.canvas, () => this.draw());
+    const redraw = () => this.drawer.now();
+    live.listeners.add(redraw);
+    this.ends = [store.listen(() => this.drawer.wish()), onColours(redraw), () => live.listeners.delete(redraw), () => this.surface.end(), () => this.table.leave()];
     this.hear();
   }
 
@@ -86,8 +102,9 @@ class Stream {
     this.empty.hidden = store.lanes.newest > 0 || store.executing();
     this.hover();
     drawStream(this.surface, this.view, this.groups, this.scroller.scrollTop, this.hovered);
-    this.liveButton.setAttribute("aria-pressed", String(this.view.live));
-    setText(this.note, this.view.live ? `last ${format.duration(this.view.span)}` : `${format.clock(this.view.start, 1)}, ${format.duration(this.view.span)}`);
+    const follows = this.view.live && !store.stopped;
+    this.liveButton.setAttribute("aria-pressed", String(follows));
+    setText(this.note, follows ? `last ${format.duration(this.view.span)}` : `${format.clock(this.view.start, 1)}, ${format.duration(this.view.span)}`);
     clearTimeout(this.timer);
     if (moving) this.timer = window.setTimeout(() => this.drawer.now(), calm.matches ? MOVE_CALM_MS : MOVE_MS);
   }
@@ -142,8 +159,17 @@ class Stream {
     if (x < this.view.gutter && !sideways) return;
     event.preventDefault();
     if (sideways) this.view.pan(sideways * this.secondsPerPx);
-    else this.view.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY / 300))), this.timeAt(x));
+    else this.zoomAt(Math.exp(Math.max(-1, Math.min(1, event.deltaY / 300))), x);
     this.drawer.now();
+  }
+
+  /** @param {number} factor @param {number} x in the box */
+  zoomAt(factor, x) {
+    const now = performance.now();
+    const goesOn = now - this.zoomed.ms < ZOOM_MS && Math.abs(x - this.zoomed.x) <= NEAR_PX;
+    this.zoomed = { x, at: goesOn && this.view.live ? this.zoomed.at : this.timeAt(x), ms: now };
+    const { width } = this.surface;
+    this.view.zoom(factor, this.zoomed.at, (width - x) / Math.max(1, width - this.view.gutter));
   }
 
   /** @param {PointerEvent} event */
@@ -309,13 +335,14 @@ const mark = (name, word) => h("span", {}, h("i", { class: `swatch mark-${name}`
 
 /** @param {import("./types.js").Bar} bar @param {string} worker @param {number} thread */
 function barWords(bar, worker, thread) {
-  const [, , prefix, start, duration, busy, runs, erred, key] = bar;
+  const [, , prefix, start, duration, busy, runs, erred, key, lost = 0] = bar;
   const many = runs > 1;
   return [
     h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, many ? `${format.count(runs)} executions, mostly ${format.oneLine(prefix, 60)}` : format.oneLine(prefix, 80))),
     h("p", { class: "tip-key" }, many ? "first: " : "", h("bdi", {}, format.oneLine(key, 120))),
-    h("p", {}, format.duration(duration), many ? `, ${format.percent((busy / Math.max(duration, 1e-9)) * 100)} of it busy` : ""),
+    (many || !lost) && h("p", {}, format.duration(duration), many ? `, ${format.percent((busy / Math.max(duration, 1e-9)) * 100)} of it busy` : ""),
     erred > 0 && h("p", { class: "bad" }, many ? `${format.count(erred)} of them raised` : "raised an error"),
+    lost > 0 && h("p", { class: "bad" }, many ? `${format.count(lost)} of them lost with the worker` : `lost with its worker after ${format.duration(duration)}`),
     whereWords(worker, thread, start),
   ];
 }
@@ -349,7 +376,7 @@ function transferWords([, from, start, duration, nbytes, values, key], worker) {
     h("p", { class: "tip-title" }, h("i", { class: "swatch mark-transfer" }), `${format.bytes(nbytes)} in ${format.plural(values, "value")}`),
     h("p", { class: "tip-key" }, h("bdi", {}, format.oneLine(key, 120))),
     h("p", {}, `${format.duration(duration)}, ${format.bytesPerSecond(nbytes / Math.max(duration, 1e-6))}`),
-    h("p", { class: "muted" }, h("bdi", {}, format.oneLine(store.nameOf(from), 40)), " → ", h("bdi", {}, format.oneLine(worker, 40)), ` · ${format.clock(start, 3)}`),
+    h("p", { class: "muted" }, h("bdi", {}, format.oneLine(from === null ? store.nameOf(from) : workerLabel(from), 40)), " → ", h("bdi", {}, format.oneLine(worker, 40)), ` · ${format.clock(start, 3)}`),
   ];
 }
 

@@ -84,6 +84,8 @@ function drawLane(context, row, view, x, marks) {
   const { bars, y, height } = row;
   /** @type {[number, number][]} what is drawn on top: erred bars, from and to */
   const erred = [];
+  /** @type {[number, number][]} likewise, those that were lost */
+  const lost = [];
   // The pixel column in which narrow bars gather, the share of it that is busy, and the colour of the longest.
   let column = -1;
   let busy = 0;
@@ -106,6 +108,7 @@ function drawLane(context, row, view, x, marks) {
     const to = x(bar[3] + bar[4]);
     const share = bar[4] > 0 ? Math.min(1, bar[5] / bar[4]) : 1;
     if (bar[7]) erred.push([from, to]);
+    if (bar[9]) lost.push([from, to]);
     if (to - from >= WHOLE_PX) {
       flush();
       drawWhole(context, bar, from, to, y, height, share);
@@ -124,6 +127,7 @@ function drawLane(context, row, view, x, marks) {
   if (row.underway && row.underway.from <= view.end) drawUnderway(context, row, row.underway, x);
   context.fillStyle = marks;
   for (const [from, to] of erred) context.fillRect(from, y, Math.max(2, to - from - gapOf(to - from)), height);
+  for (const [from, to] of lost) drawTorn(context, from, Math.max(from + TORN_MIN_PX, to - gapOf(to - from)), y, height);
 }
 
 /** Neighbours are told apart by a line of ground between them, where there is room for one. @param {number} width */
@@ -137,6 +141,10 @@ const gapOf = (width) => (width > 4 ? 1 : width > 2.5 ? 0.5 : 0);
 function drawWhole(context, bar, from, to, y, height, share) {
   const width = to - from - gapOf(to - from);
   context.fillStyle = prefixColour(bar[2]);
+  if (bar[9]) {
+    drawPale(context, from, from + width, y, height);
+    return;
+  }
   if (bar[6] <= 1 || share > 0.98) {
     context.fillRect(from, y, width, height);
     return;
@@ -149,15 +157,22 @@ function drawWhole(context, bar, from, to, y, height, share) {
 }
 
 /**
- * What still executes: pale and framed, open to the right.
+ * What still executes.
  * @param {CanvasRenderingContext2D} context @param {{y: number, height: number}} row
  * @param {import("./stream_rows.js").Underway} underway @param {(at: number) => number} x
  */
 function drawUnderway(context, { y, height }, underway, x) {
   const from = x(underway.from);
   const to = Math.max(from + 2, x(underway.to));
-  const fill = underway.givenUp ? colour("faint") : prefixColour(underway.prefix);
-  context.fillStyle = fill;
+  context.fillStyle = underway.givenUp ? colour("faint") : prefixColour(underway.prefix);
+  drawPale(context, from, to, y, height);
+}
+
+/**
+ * What has come to no end: pale and framed, open to the right.
+ * @param {CanvasRenderingContext2D} context @param {number} from @param {number} to @param {number} y @param {number} height
+ */
+function drawPale(context, from, to, y, height) {
   context.globalAlpha = 0.38;
   context.fillRect(from, y, to - from, height);
   context.globalAlpha = 1;
@@ -165,6 +180,30 @@ function drawUnderway(context, { y, height }, underway, x) {
   context.fillRect(from, y, line, height);
   context.fillRect(from, y, to - from, line);
   context.fillRect(from, y + height - line, to - from, line);
+}
+
+const TORN_MIN_PX = 2;
+const TOOTH_PX = 5;
+
+/**
+ * The right edge of what was lost with its worker; where there is no room for teeth, a line.
+ * @param {CanvasRenderingContext2D} context @param {number} from @param {number} to @param {number} y @param {number} height
+ */
+function drawTorn(context, from, to, y, height) {
+  if (to - from < 2 * TOOTH_PX || height < TOOTH_PX) {
+    context.fillStyle = colour("ink");
+    context.fillRect(to - TORN_MIN_PX, y, TORN_MIN_PX, height);
+    return;
+  }
+  const steps = 2 * Math.max(1, Math.round(height / TOOTH_PX / 2));
+  const edge = new Path2D();
+  edge.moveTo(to, y);
+  for (let i = 1; i <= steps; i += 1) edge.lineTo(i % 2 ? to - TOOTH_PX : to, y + (i * height) / steps);
+  context.fillStyle = colour("lane");
+  context.fill(edge);
+  context.strokeStyle = colour("ink");
+  context.lineWidth = 1.5;
+  context.stroke(edge);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {import("./types.js").Transfer[]} transfers @param {{y: number, height: number}} row @param {View} view @param {(at: number) => number} x @param {string} fill */

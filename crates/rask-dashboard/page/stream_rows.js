@@ -57,6 +57,9 @@ export function allUnderway() {
   return all.sort((a, b) => a.underway.from - b.underway.from);
 }
 
+/** Who executed it; another worker may have the name of one that is gone. @param {number} id */
+export const workerLabel = (id) => (store.workers.has(id) ? store.nameOf(id) : `${store.nameOf(id)} (gone)`);
+
 /** Workers that are here, then those that left but did something that is still in view. @param {number} start of the view */
 function workersToShow(start) {
   const here = byName(store.workers.values()).map((row) => ({ id: row.id, name: row.name, gone: false, nthreads: row.nthreads }));
@@ -64,7 +67,7 @@ function workersToShow(start) {
   for (const [id, lanes] of store.lanes.threads) {
     if (store.workers.has(id)) continue;
     const seen = lanes.some((lane) => lane.length && barEnd(lane[lane.length - 1]) > start);
-    if (seen) gone.push({ id, name: store.nameOf(id), gone: true, nthreads: lanes.length });
+    if (seen) gone.push({ id, name: workerLabel(id), gone: true, nthreads: lanes.length });
   }
   gone.sort((a, b) => collator.compare(a.name, b.name));
   return [...here, ...gone];

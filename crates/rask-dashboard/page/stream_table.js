@@ -5,7 +5,7 @@ import { GIVEN_UP, h, keyed, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { store } from "./store.js";
-import { allUnderway } from "./stream_rows.js";
+import { allUnderway, workerLabel } from "./stream_rows.js";
 
 const ENDED_MAX = 30;
 
@@ -28,17 +28,32 @@ function rowsNow() {
     executions: givenUp ? `executing, ${GIVEN_UP}` : "executing",
   }));
   const ended = store.lanes.last(ENDED_MAX).map((bar) => {
-    const [worker, thread, , began, duration, , runs, erred, key] = bar;
-    return { of: bar, key, worker, thread, began, lasts: format.duration(duration), executions: `${format.count(runs)}${erred ? `, ${erred} erred` : ""}` };
+    const [worker, thread, , began, duration] = bar;
+    return { of: bar, key: bar[8], worker, thread, began, lasts: format.duration(duration), executions: executionsOf(bar) };
   });
   return [...underway, ...ended];
+}
+
+/** @param {import("./types.js").Bar} bar */
+function executionsOf([, , , , , , runs, erred, , lost = 0]) {
+  const words = [format.count(runs)];
+  if (erred) words.push(`${format.count(erred)} erred`);
+  if (lost) words.push(runs > 1 ? `${format.count(lost)} lost with the worker` : "lost with its worker");
+  return words.join(", ");
 }
 
 /** @param {Row} row */
 function make(row) {
   const lasts = h("td", { class: "number" });
-  const cells = [h("td", {}, taskLink(row.key)), h("td", {}, h("bdi", {}, store.nameOf(row.worker))), h("td", { class: "number" }, row.thread), h("td", { class: "number" }, format.clock(row.began, 3)), lasts];
-  return { element: h("tr", {}, ...cells, h("td", { class: "number" }, row.executions)), lasts };
+  const worker = h("bdi");
+  const cells = [h("td", {}, taskLink(row.key)), h("td", {}, worker), h("td", { class: "number" }, row.thread), h("td", { class: "number" }, format.clock(row.began, 3)), lasts];
+  return { element: h("tr", {}, ...cells, h("td", { class: "number" }, row.executions)), lasts, worker };
+}
+
+/** @param {ReturnType<typeof make>} shown @param {Row} row */
+function update(shown, row) {
+  setText(shown.lasts, row.lasts);
+  setText(shown.worker, workerLabel(row.worker));
 }
 
 export function streamTable() {
@@ -49,7 +64,7 @@ export function streamTable() {
   /** @type {Map<any, any>} */
   const made = new Map();
   const draw = throttled(() => {
-    if (element.open) keyed(rows, made, rowsNow(), (row) => row.of, make, (shown, row) => setText(shown.lasts, row.lasts));
+    if (element.open) keyed(rows, made, rowsNow(), (row) => row.of, make, update);
   }, 1000);
   element.addEventListener("toggle", () => draw.now());
   const end = store.listen(draw.wish);

@@ -2,9 +2,10 @@
 // A canvas that is as large as its box and as sharp as the screen.
 
 /**
- * @param {HTMLElement} box whose size it takes @param {HTMLCanvasElement} canvas @param {() => void} resized
+ * A canvas whose size was set is blank: `draw` has to draw it before it returns, else it would be seen so for a frame.
+ * @param {HTMLElement} box whose size it takes @param {HTMLCanvasElement} canvas @param {() => void} draw
  */
-export function surface(box, canvas, resized) {
+export function surface(box, canvas, draw) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const state = { context, width: 0, height: 0, end: () => observer.disconnect() };
   const fit = () => {
@@ -19,7 +20,7 @@ export function surface(box, canvas, resized) {
       canvas.style.height = `${state.height}px`;
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    resized();
+    draw();
   };
   const observer = new ResizeObserver(fit);
   observer.observe(box);

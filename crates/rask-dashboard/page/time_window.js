@@ -29,9 +29,13 @@ export class TimeWindow {
     const now = store.now();
     const newest = store.lanes.newest;
     const moving = store.executing() || now - newest < IDLE_AFTER_S;
-    if (moving || !this.restingEnd) this.restingEnd = newest || moving ? Math.max(newest, moving ? now : newest + 0.5) : now;
+    if (moving) this.restingEnd = Math.max(newest, now);
+    // It may have come to rest while nobody looked.
+    else if (!this.restingEnd || this.restingEnd < newest) this.restingEnd = newest ? newest + 0.5 : now;
+    // Time that stopped went back to the last pulse.
+    this.restingEnd = Math.min(this.restingEnd, Math.max(newest, now));
     if (this.live) this.end = this.restingEnd;
-    return moving && this.live;
+    return moving && this.live && !store.stopped;
   }
 
   follow() {
@@ -40,16 +44,16 @@ export class TimeWindow {
     this.advance();
   }
 
-  /** @param {number} factor below 1 shows less @param {number} at the time that stays where it is */
-  zoom(factor, at) {
-    const span = Math.min(SPAN_MAX_S, Math.max(SPAN_MIN_S, this.span * factor));
-    if (this.live) {
-      // The present stays at the right edge, whatever the pointer is at: else each zoom would end the following.
-      this.span = span;
-      return;
-    }
-    this.end = at + ((this.end - at) * span) / this.span;
-    this.span = span;
+  /**
+   * Following the present, that stays at the right edge, as long as `at` is in view: else each zoom would end the following.
+   * @param {number} factor below 1 shows less @param {number} at a time that somebody looks at
+   * @param {number} [share] the part of the view that is to its right, where it does not follow
+   */
+  zoom(factor, at, share = (this.end - at) / this.span) {
+    this.span = Math.min(SPAN_MAX_S, Math.max(SPAN_MIN_S, this.span * factor));
+    if (this.live && at >= this.start) return;
+    this.live = false;
+    this.end = at + share * this.span;
   }
 
   /** @param {number} seconds to the right */

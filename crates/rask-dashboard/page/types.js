@@ -66,8 +66,8 @@
  */
 
 /**
- * [worker, thread, prefix, start, duration, busy, runs, erred, key]
- * @typedef {[number, number, string, number, number, number, number, number, string]} Bar
+ * [worker, thread, prefix, start, duration, busy, runs, erred, key, lost]
+ * @typedef {[number, number, string, number, number, number, number, number, string, number?]} Bar
  */
 
 /**
@@ -89,6 +89,7 @@
  * @property {Scheduler} scheduler
  * @property {WorkerRow[]} workers
  * @property {number[]} workers_gone
+ * @property {Record<string, string>} [names] by id, of workers that left lately; in whole pulses
  * @property {PrefixRow[]} prefixes
  * @property {[number, LongRun[]][]} executing
  * @property {Bar[]} bars
