@@ -94,7 +94,7 @@ function totalsOf(scheduler) {
       share: bounded ? Math.min(1, memory / limit) : undefined,
       hint: "Memory of the workers' processes, against their limits",
     },
-    { title: "Tasks/s", value: format.short(scheduler.tasks_per_s), hint: "Executions that ended, per second" },
+    { title: "Tasks/s", value: format.short(store.history.tasksPerSecond), hint: "Executions that ended, per second, in the last two seconds" },
   ];
 }
 
