@@ -6,6 +6,7 @@ import { h, keyed, replace, setStyle, setText } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { live } from "./live.js";
+import { router } from "./router.js";
 import { store } from "./store.js";
 
 const TABS = [
@@ -24,6 +25,7 @@ export function startHeader() {
   startConnection();
   startTheme();
   store.listen(totals.wish);
+  startNames();
   return { showTab: startTabs() };
 }
 
@@ -45,6 +47,21 @@ function startTabs() {
       else link.removeAttribute("aria-current");
     }
   };
+}
+
+/** Whoever has two clusters open tells them apart by where their schedulers are. */
+function startNames() {
+  const brand = /** @type {HTMLElement} */ (document.querySelector(".brand"));
+  store.listen(({ scheduler }) => {
+    router.nameCluster(placeOf(scheduler.address));
+    brand.title = `The scheduler at ${scheduler.address}, rask ${scheduler.version}`;
+  });
+}
+
+/** 10.0.0.5:8786. One that listens everywhere is where this page is. @param {string} address */
+function placeOf(address) {
+  const place = address.replace(/^\w+:\/\//, "");
+  return place.replace(/^(0\.0\.0\.0|\[::\])(?=:\d+$)/, location.hostname);
 }
 
 function startTotals() {
