@@ -6,6 +6,7 @@ import { h, keyed, replace, setStyle, setText } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { live } from "./live.js";
+import { processes } from "./process.js";
 import { router } from "./router.js";
 import { store } from "./store.js";
 
@@ -87,19 +88,10 @@ function startTotals() {
 
 /** @param {import("./types.js").Scheduler} scheduler */
 function totalsOf(scheduler) {
-  let memory = 0;
-  let limit = 0;
-  let unbounded = false;
-  /** Workers that live in one process share its memory. */
-  const processes = new Set();
-  for (const row of store.workers.values()) {
-    const process = `${row.host} ${row.pid}`;
-    if (!processes.has(process)) memory += row.rss_bytes ?? row.managed_bytes;
-    processes.add(process);
-    limit += row.memory_limit_bytes;
-    unbounded ||= row.memory_limit_bytes === 0;
-  }
-  const bounded = limit > 0 && !unbounded;
+  const all = [...processes().values()];
+  const memory = all.reduce((sum, process) => sum + process.memory, 0);
+  const limit = all.reduce((sum, process) => sum + process.limit, 0);
+  const bounded = limit > 0 && all.every((process) => process.limit);
   return [
     { title: "Workers", value: format.count(scheduler.workers), hint: `${format.plural(scheduler.clients, "client")} connected` },
     { title: "Threads", value: format.count(scheduler.threads), hint: "Threads that execute tasks" },
