@@ -6,6 +6,8 @@ import { h, keyed, replace, setStyle, setText } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { live } from "./live.js";
+import { processes } from "./process.js";
+import { router } from "./router.js";
 import { store } from "./store.js";
 
 const TABS = [
@@ -24,6 +26,7 @@ export function startHeader() {
   startConnection();
   startTheme();
   store.listen(totals.wish);
+  startNames();
   return { showTab: startTabs() };
 }
 
@@ -45,6 +48,21 @@ function startTabs() {
       else link.removeAttribute("aria-current");
     }
   };
+}
+
+/** Whoever has two clusters open tells them apart by where their schedulers are. */
+function startNames() {
+  const brand = /** @type {HTMLElement} */ (document.querySelector(".brand"));
+  store.listen(({ scheduler }) => {
+    router.nameCluster(placeOf(scheduler.address));
+    brand.title = `The scheduler at ${scheduler.address}, rask ${scheduler.version}`;
+  });
+}
+
+/** 10.0.0.5:8786. One that listens everywhere is where this page is. @param {string} address */
+function placeOf(address) {
+  const place = address.replace(/^\w+:\/\//, "");
+  return place.replace(/^(0\.0\.0\.0|\[::\])(?=:\d+$)/, location.hostname);
 }
 
 function startTotals() {
@@ -70,19 +88,10 @@ function startTotals() {
 
 /** @param {import("./types.js").Scheduler} scheduler */
 function totalsOf(scheduler) {
-  let memory = 0;
-  let limit = 0;
-  let unbounded = false;
-  /** Workers that live in one process share its memory. */
-  const processes = new Set();
-  for (const row of store.workers.values()) {
-    const process = `${row.host} ${row.pid}`;
-    if (!processes.has(process)) memory += row.rss_bytes ?? row.managed_bytes;
-    processes.add(process);
-    limit += row.memory_limit_bytes;
-    unbounded ||= row.memory_limit_bytes === 0;
-  }
-  const bounded = limit > 0 && !unbounded;
+  const all = [...processes().values()];
+  const memory = all.reduce((sum, process) => sum + process.memory, 0);
+  const limit = all.reduce((sum, process) => sum + process.limit, 0);
+  const bounded = limit > 0 && all.every((process) => process.limit);
   return [
     { title: "Workers", value: format.count(scheduler.workers), hint: `${format.plural(scheduler.clients, "client")} connected` },
     { title: "Threads", value: format.count(scheduler.threads), hint: "Threads that execute tasks" },
@@ -94,7 +103,7 @@ function totalsOf(scheduler) {
       share: bounded ? Math.min(1, memory / limit) : undefined,
       hint: "Memory of the workers' processes, against their limits",
     },
-    { title: "Tasks/s", value: format.short(scheduler.tasks_per_s), hint: "Executions that ended, per second" },
+    { title: "Tasks/s", value: format.short(store.history.tasksPerSecond), hint: "Executions that ended, per second, in the last two seconds" },
   ];
 }
 

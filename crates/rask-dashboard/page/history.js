@@ -4,6 +4,10 @@
 export const HISTORY_S = 300;
 /** A worker's samples are at least so far apart: with hundreds of workers more would be much. */
 const WORKER_STEP_S = 0.9;
+/** Rates are those of so long, as far as pulses allow: tasks often end together, and from one pulse to the next is a moment. */
+const RATE_S = 1.9;
+/** A rate of less than this is chance. */
+const RATE_MIN_S = 0.9;
 /** After a silence this long nothing happened in between, and the picture says so. */
 const SILENCE_S = 3;
 
@@ -32,6 +36,30 @@ export class Columns {
   }
 }
 
+/** Tasks that end per second, from how many have ended at each pulse. */
+class Rate {
+  constructor() {
+    /** @type {{at: number, ended: number}[]} the pulses, from the last one that is as old as a rate is long */
+    this.marks = [];
+  }
+
+  /** Gives the rate, if it is known by now. @param {import("./types.js").Pulse} pulse */
+  hear({ at, full, scheduler }) {
+    // Before a whole pulse the page may not have listened for long.
+    if (full) this.marks = [];
+    const ended = scheduler.finished + scheduler.erred;
+    this.marks.push({ at, ended });
+    while (this.marks.length > 1 && at - this.marks[1].at >= RATE_S) this.marks.shift();
+    const [first] = this.marks;
+    return at - first.at >= RATE_MIN_S ? (ended - first.ended) / (at - first.at) : null;
+  }
+
+  /** @param {import("./types.js").Scheduler} scheduler */
+  isStill({ finished, erred }) {
+    return this.marks[this.marks.length - 1]?.ended === finished + erred;
+  }
+}
+
 export class History {
   constructor() {
     /** at, tasks per second, the scheduler's share of a core in percent, bytes moved per second */
@@ -39,23 +67,26 @@ export class History {
     /** @type {Map<number, Columns>} at, CPU percent, managed bytes, bytes of the process */
     this.workers = new Map();
     this.moved = -1;
+    this.rate = new Rate();
+    /** @type {number|null} now */
+    this.tasksPerSecond = null;
   }
 
   /** @param {import("./types.js").Pulse} pulse */
   add(pulse) {
     const { scheduler, at } = pulse;
     const since = at - this.cluster.lastAt;
-    // A second tab's or a reconnection's whole pulse has no interval of its own to give rates for.
-    const rate = pulse.full ? null : scheduler.tasks_per_s;
+    // A whole pulse, the first of a connection, has no interval of its own to give rates for.
     const moved = this.moved < 0 || !(since > 0) || pulse.full ? null : (scheduler.bytes_moved - this.moved) / since;
     this.moved = scheduler.bytes_moved;
     this.forgetGone(pulse);
     if (since <= 0) return;
-    if (since > SILENCE_S && since < Infinity && !pulse.full) {
+    if (since > SILENCE_S && since < Infinity && !pulse.full && this.rate.isStill(scheduler)) {
       this.cluster.push([at - since + 0.3, 0, 0, 0]);
       this.cluster.push([at - 0.5, 0, 0, 0]);
     }
-    this.cluster.push([at, rate, scheduler.cpu === null ? null : scheduler.cpu * 100, moved]);
+    this.tasksPerSecond = this.rate.hear(pulse);
+    this.cluster.push([at, this.tasksPerSecond, scheduler.cpu === null ? null : scheduler.cpu * 100, moved]);
     for (const row of pulse.workers) this.addWorker(row, at);
   }
 

@@ -5,23 +5,29 @@ import { h, keyed, panel, setAttribute, setStyle, setText, workerPath } from "./
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { histogram } from "./histogram.js";
+import { processes, processOf, sharedWords } from "./process.js";
 import { byName, store } from "./store.js";
 
 /** More workers than this are shown as distributions, and only the foremost of them as rows. */
 const ROWS_MAX = 40;
 const FOREMOST = 12;
 const DRAW_MS = 250;
+/** A worker speaks twice a second, whatever it executes; after so long something is wrong with it. */
+const SILENT_S = 5;
+/** Names of machines differ at their ends: of a long name so many characters are never cut. */
+const NAME_END = 5;
+const NAME_SHORT = 8;
 /** Shares of the memory limit from which a bar warns, and from which it alarms. */
-export const WARN = 0.8;
-export const ALARM = 0.95;
+const WARN = 0.8;
+const ALARM = 0.95;
 
 /** @typedef {import("./types.js").WorkerRow} WorkerRow */
 
 /** @type {{id: string, title: string, hint: string, of: (row: WorkerRow) => number, say: (value: number) => string}[]} */
 const MEASURES = [
-  { id: "memory", title: "Bytes stored", hint: "Dark: values that the worker keeps. Light: the rest of its process. Line: its limit", of: (row) => row.rss_bytes ?? row.managed_bytes, say: format.bytes },
+  { id: "memory", title: "Bytes stored", hint: "Dark: values that the worker keeps. Light: the rest of its process. Line: its limit", of: (row) => processOf(row).memory, say: format.bytes },
   { id: "processing", title: "Processing", hint: "Tasks that the worker was given; dark: those that execute", of: (row) => row.processing, say: format.short },
-  { id: "cpu", title: "CPU", hint: "Of the worker's process; the whole width is all of its threads busy", of: (row) => row.cpu_percent ?? 0, say: format.percent },
+  { id: "cpu", title: "CPU", hint: "Of the worker's process; the whole width is all of its threads busy", of: (row) => processOf(row).cpu ?? 0, say: format.percent },
 ];
 
 export function loadsPanel() {
@@ -33,9 +39,10 @@ export function loadsPanel() {
   const histograms = MEASURES.map((measure) => histogram(measure.say));
   const distribution = h("div", { class: "load-row distributions" }, h("span", { class: "muted" }, "all"), ...histograms.map((one) => one.element));
   const list = h("div", { class: "load-rows" });
-  const empty = h("p", { class: "empty" }, "No worker has joined yet.");
+  const empty = h("p", { class: "empty" });
   const more = h("p", { class: "muted load-more" });
-  body.append(head, distribution, list, more, empty);
+  const shared = h("p", { class: "muted load-more" }, "Workers share a process: bytes stored and CPU are all of it.");
+  body.append(head, distribution, list, more, shared, empty);
   /** @type {Map<number, any>} */
   const made = new Map();
 
@@ -43,6 +50,8 @@ export function loadsPanel() {
     const rows = [...store.workers.values()];
     const many = rows.length > ROWS_MAX;
     empty.hidden = rows.length > 0;
+    setText(empty, nobodyWords());
+    shared.hidden = processes().size === rows.length;
     head.hidden = rows.length === 0;
     distribution.hidden = !many;
     more.hidden = !many;
@@ -74,6 +83,12 @@ export function loadsPanel() {
   };
 }
 
+/** Why there are no workers. */
+export function nobodyWords() {
+  const wereHere = store.names.size > 0 || [...store.events.values()].some((event) => event.kind === "worker-joined");
+  return wereHere ? "No worker is here: all have left." : "No worker has joined yet.";
+}
+
 /** @param {WorkerRow[]} rows @param {string} sorted @param {number} max */
 function foremost(rows, sorted, max) {
   const named = byName(rows);
@@ -83,7 +98,18 @@ function foremost(rows, sorted, max) {
 }
 
 /** What a memory bar of this worker must have room for. @param {WorkerRow} row */
-const memoryScale = (row) => Math.max(row.memory_limit_bytes, row.rss_bytes ?? 0, row.managed_bytes);
+function memoryScale(row) {
+  const { limit, memory } = processOf(row);
+  return Math.max(limit, memory, row.managed_bytes);
+}
+
+/** A name on one line that is cut before its end if there is no room. @param {string} name */
+function nameOf(name) {
+  const letters = Array.from(format.oneLine(name, Infinity));
+  const cut = letters.length > NAME_SHORT ? letters.length - NAME_END : letters.length;
+  const [start, end] = [letters.slice(0, cut), letters.slice(cut)].map((part) => h("span", {}, part.join("")));
+  return h("span", { class: "load-name", dir: "auto" }, start, end);
+}
 
 /** @param {WorkerRow} row */
 function makeRow(row) {
@@ -95,27 +121,43 @@ function makeRow(row) {
     return { element: h("span", { class: `bar bar-${name}` }, back, front, limit, text), back, front, limit, text };
   };
   const bars = { memory: bar("memory"), processing: bar("processing"), cpu: bar("cpu") };
-  const name = h("span", { class: "load-name" }, row.name);
-  const element = h("a", { class: "load-row", href: workerPath(row.name) }, name, bars.memory.element, bars.processing.element, bars.cpu.element);
-  return { element, name, ...bars };
+  const element = h("a", { class: "load-row", href: workerPath(row.name) }, nameOf(row.name), bars.memory.element, bars.processing.element, bars.cpu.element);
+  return { element, ...bars };
+}
+
+/** How near to its limit the memory of a process is. @param {import("./process.js").Process} process */
+export function memoryLevel({ memory, limit }) {
+  const share = limit ? memory / limit : 0;
+  return share >= ALARM ? "alarm" : share >= WARN ? "warn" : "calm";
 }
 
 /** @param {any} made @param {WorkerRow} row @param {{memory: number, processing: number}} scales */
 function updateRow(made, row, scales) {
-  const rss = row.rss_bytes ?? row.managed_bytes;
-  const limit = row.memory_limit_bytes;
-  const share = limit ? rss / limit : 0;
-  fill(made.memory, row.managed_bytes / scales.memory, rss / scales.memory, format.bytes(rss));
-  made.memory.element.dataset.level = share >= ALARM ? "alarm" : share >= WARN ? "warn" : "calm";
+  const process = processOf(row);
+  const { memory, limit, threads } = process;
+  fill(made.memory, row.managed_bytes / scales.memory, memory / scales.memory, format.bytes(memory));
+  made.memory.element.dataset.level = memoryLevel(process);
   made.memory.limit.hidden = !limit;
   if (limit) setStyle(made.memory.limit, "left", `${((limit / scales.memory) * 100).toFixed(2)}%`);
   fill(made.processing, Math.min(row.executing, row.processing) / scales.processing, row.processing / scales.processing, format.short(row.processing));
-  const cpu = (row.cpu_percent ?? 0) / 100 / Math.max(1, row.nthreads);
-  fill(made.cpu, cpu, cpu, format.percent(row.cpu_percent));
-  const words = `${row.name}: ${format.bytes(row.managed_bytes)} managed, ${format.bytes(rss)} in all${limit ? ` of ${format.bytes(limit)}` : ""}; ${row.processing} processing, ${row.executing} executing; CPU ${format.percent(row.cpu_percent)} on ${format.plural(row.nthreads, "thread")}`;
+  // By the scheduler's clock at its last word: if the page is cut off itself, the workers are not to blame.
+  const silent = row.last_seen !== null && store.at - row.last_seen >= SILENT_S ? format.ago(row.last_seen, store.at) : "";
+  const cpu = silent ? 0 : (process.cpu ?? 0) / 100 / Math.max(1, threads);
+  fill(made.cpu, cpu, cpu, silent || format.percent(process.cpu));
+  const words = wordsOf(row, process) + (silent ? `; it spoke last ${silent}` : "");
   setAttribute(made.element, "title", words);
   setAttribute(made.element, "aria-label", words);
+  made.element.classList.toggle("silent", silent !== "");
   made.element.classList.toggle("leaving", row.status !== "running");
+}
+
+/** @param {WorkerRow} row @param {import("./process.js").Process} process */
+function wordsOf(row, process) {
+  const { memory, limit, cpu, threads } = process;
+  const whose = sharedWords(process);
+  const all = `${format.bytes(memory)} ${whose || "in all"}${limit ? ` of ${format.bytes(limit)}` : ""}`;
+  const work = `${row.processing} processing, ${row.executing} executing`;
+  return `${row.name}: ${format.bytes(row.managed_bytes)} managed, ${all}; ${work}; CPU ${format.percent(cpu)} on ${format.plural(threads, "thread")}${whose && ` ${whose}`}`;
 }
 
 /** @param {any} bar @param {number} solid @param {number} light @param {string} text */

@@ -33,6 +33,13 @@ const open = (row) => row.processing + row.queued + row.waiting + row.no_worker;
 /** @param {PrefixRow} row */
 const done = (row) => row.memory + row.released;
 
+/**
+ * What a prefix has come to: another task of it, or another execution, makes that differ, however fast it ends. What raised and
+ * is then forgotten counts as given up, which is nothing new.
+ * @param {PrefixRow} row
+ */
+const sofar = (row) => [row.total, row.finished, row.raised, row.erred + row.given_up].join(" ");
+
 /** In words: "12 processing, 3 waiting". @param {PrefixRow} row */
 export function countsOf(row) {
   return PARTS.filter((part) => part.of(row)).map((part) => `${format.count(part.of(row))} ${part.word}`).join(", ");
@@ -44,12 +51,12 @@ export function progressPanel() {
   const legend = PARTS.map(({ state }) => h("span", { hidden: true }, h("i", { class: "swatch", "data-state": state }), state));
   const { element, body } = panel("Progress", "progress", sum, clear, h("span", { class: "legend" }, ...legend));
   const list = h("div", { class: "progress-rows", role: "list" });
-  const empty = h("p", { class: "empty" }, "No tasks yet. What is submitted to the cluster shows up here.");
+  const empty = h("p", { class: "empty" });
   const more = h("p", { class: "muted" });
   body.append(list, more, empty);
   /** @type {Map<string, any>} */
   const made = new Map();
-  /** @type {Map<string, number>} cleared prefixes, with the executions they had: more of them bring a row back */
+  /** @type {Map<string, string>} cleared prefixes, with what they had come to: any more brings a row back */
   const cleared = new Map();
   /** @type {Map<string, number>} when each prefix last had something to do, as `store.receivedMs` */
   let openMs = new Map();
@@ -60,6 +67,7 @@ export function progressPanel() {
     openMs = new Map(rows.map((row) => [row.prefix, open(row) ? store.receivedMs : (openMs.get(row.prefix) ?? -Infinity)]));
     sortRows(rows, busy);
     empty.hidden = rows.length > 0;
+    setText(empty, cleared.size ? "All that had finished was cleared. What comes next shows up here." : "No tasks yet. What is submitted to the cluster shows up here.");
     clear.hidden = !rows.some((row) => !open(row));
     more.hidden = rows.length <= ROWS_MAX;
     const others = format.count(rows.length - ROWS_MAX);
@@ -72,7 +80,7 @@ export function progressPanel() {
   }, DRAW_MS);
 
   clear.addEventListener("click", () => {
-    for (const row of store.prefixes.values()) if (!open(row)) cleared.set(row.prefix, row.finished);
+    for (const row of store.prefixes.values()) if (!open(row)) cleared.set(row.prefix, sofar(row));
     draw.now();
   });
   const ends = [store.listen(draw.wish), onColours(draw.now)];
@@ -86,13 +94,12 @@ export function progressPanel() {
   };
 }
 
-/** @param {Map<string, number>} cleared */
+/** @param {Map<string, string>} cleared */
 function visible(cleared) {
   const rows = [];
   for (const prefix of cleared.keys()) if (!store.prefixes.has(prefix)) cleared.delete(prefix);
   for (const row of store.prefixes.values()) {
-    const before = cleared.get(row.prefix);
-    if (before !== undefined && !open(row) && row.finished === before) continue;
+    if (!open(row) && cleared.get(row.prefix) === sofar(row)) continue;
     cleared.delete(row.prefix);
     if (row.total > 0) rows.push(row);
   }

@@ -23,6 +23,8 @@ class Router {
     this.mounted = null;
     /** @type {(tab: string) => void} */
     this.onTab = () => {};
+    /** Where the cluster is, once that is known. */
+    this.cluster = "";
   }
 
   /** @param {HTMLElement} root @param {Route[]} routes @param {(tab: string) => void} onTab */
@@ -78,8 +80,19 @@ class Router {
     this.root.textContent = "";
     this.root.append(page);
     this.mounted = route.mount(page, name);
-    document.title = `${this.mounted.title} · rask`;
+    this.entitle();
     this.onTab(route.tab);
+  }
+
+  /** What tells this cluster's tabs in the browser from another's. @param {string} cluster */
+  nameCluster(cluster) {
+    if (this.cluster === cluster) return;
+    this.cluster = cluster;
+    this.entitle();
+  }
+
+  entitle() {
+    document.title = `${this.mounted?.title ?? ""} · rask ${this.cluster}`.trim();
   }
 }
 

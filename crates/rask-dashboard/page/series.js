@@ -15,7 +15,7 @@ export function rateChart() {
     columns: () => [store.history.cluster.columns[0], store.history.cluster.columns[1]],
     say: format.short,
     least: 5,
-    hint: "Executions that ended, per second",
+    hint: "Executions that ended, per second, in the two seconds before",
   });
 }
 
@@ -46,7 +46,7 @@ export function workerCharts(id) {
       say: format.bytes,
       least: 2 ** 26,
       binary: true,
-      hint: "Memory of the process, and of the values that it keeps",
+      hint: "Memory of the worker's process, and of the values that the worker keeps",
     }),
     chartPanel({
       title: "CPU",
@@ -55,7 +55,7 @@ export function workerCharts(id) {
       columns: () => [columns()[0], columns()[1]],
       say: format.percent,
       least: 100,
-      hint: "100 % is one core",
+      hint: "Of the worker's process; 100 % is one core",
     }),
   ];
 }

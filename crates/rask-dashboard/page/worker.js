@@ -3,6 +3,7 @@
 
 import { GIVEN_UP, h, keyed, panel, replace, setText, taskLink } from "./dom.js";
 import * as format from "./format.js";
+import { processOf, sharedWords } from "./process.js";
 import { refreshed } from "./refresh.js";
 import { workerCharts } from "./series.js";
 import { store } from "./store.js";
@@ -93,14 +94,17 @@ function showFactsOfGone(list, gone) {
 /** @param {HTMLElement} list @param {import("./types.js").WorkerRow} row */
 function showFacts(list, row) {
   const now = store.now();
-  const limit = row.memory_limit_bytes ? format.bytes(row.memory_limit_bytes) : "none";
+  const process = processOf(row);
+  const { memory, cpu, threads } = process;
+  const whose = sharedWords(process);
+  const limit = process.limit ? format.bytes(process.limit) : "none";
   fillFacts(list, [
     ["Address", row.address],
     ["Process", `${row.pid ?? format.UNKNOWN} on ${row.host ?? format.UNKNOWN}`],
     ["Threads", String(row.nthreads)],
     ["Runs", [row.runtime, row.version && `rask ${row.version}`].filter(Boolean).join(", ") || format.UNKNOWN],
-    ["Memory", `${format.bytes(row.rss_bytes)} in all, ${format.bytes(row.managed_bytes)} in ${format.plural(row.in_memory, "value")}; limit ${limit}`],
-    ["CPU", format.percent(row.cpu_percent)],
+    ["Memory", `${format.bytes(memory)} ${whose ? `${whose}, limit ${limit}` : "in all"}; ${format.bytes(row.managed_bytes)} in ${format.plural(row.in_memory, "value")}${whose ? " here" : `; limit ${limit}`}`],
+    ["CPU", `${format.percent(cpu)}${whose && ` ${whose}, on ${format.plural(threads, "thread")}`}`],
     ["Tasks", `${format.count(row.processing)} processing, ${format.count(row.executing)} of them executing; about ${format.duration(row.occupancy_s)} of work`],
     ["Network", `${format.bytes(row.received_bytes)} fetched, ${format.bytes(row.sent_bytes)} sent`],
     ["Joined", `${format.ago(row.joined, now)}, last seen ${format.ago(row.last_seen, now)}`],

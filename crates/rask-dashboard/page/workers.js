@@ -1,10 +1,11 @@
 // @ts-check
 // The Workers page: all workers in a table.
 
-import { h, setStyle, setText, workerLink } from "./dom.js";
+import { h, setAttribute, setStyle, setText, workerLink } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { ALARM, WARN } from "./loads.js";
+import { memoryLevel } from "./loads.js";
+import { processOf, sharedWords } from "./process.js";
 import { store } from "./store.js";
 import { sortedTable } from "./table.js";
 
@@ -48,16 +49,36 @@ function memoryCell(row) {
   const all = h("i", { class: "part light" });
   const bar = h("span", { class: "bar bar-memory small", "aria-hidden": "true" }, all, managed);
   const update = (/** @type {WorkerRow} */ row) => {
-    const rss = row.rss_bytes ?? row.managed_bytes;
-    const whole = row.memory_limit_bytes || rss || 1;
+    const process = processOf(row);
+    const { memory, limit } = process;
+    const whole = limit || memory || 1;
     setStyle(managed, "width", `${Math.min(100, (row.managed_bytes / whole) * 100).toFixed(1)}%`);
-    setStyle(all, "width", `${Math.min(100, (rss / whole) * 100).toFixed(1)}%`);
-    bar.dataset.level = row.memory_limit_bytes && rss / whole >= ALARM ? "alarm" : row.memory_limit_bytes && rss / whole >= WARN ? "warn" : "calm";
-    setText(text, format.bytes(rss));
-    text.title = `${format.bytes(row.managed_bytes)} managed; limit ${row.memory_limit_bytes ? format.bytes(row.memory_limit_bytes) : "none"}`;
+    setStyle(all, "width", `${Math.min(100, (memory / whole) * 100).toFixed(1)}%`);
+    bar.dataset.level = memoryLevel(process);
+    setText(text, format.bytes(memory));
+    say(text, process, `${format.bytes(row.managed_bytes)} managed; limit ${limit ? format.bytes(limit) : "none"}`);
   };
   update(row);
   return { element: h("span", { class: "memory-cell" }, bar, text), update };
+}
+
+/** @param {WorkerRow} row */
+function cpuCell(row) {
+  const element = h("span");
+  const update = (/** @type {WorkerRow} */ row) => {
+    const process = processOf(row);
+    setText(element, format.percent(process.cpu));
+    say(element, process, format.plural(process.threads, "thread"));
+  };
+  update(row);
+  return { element, update };
+}
+
+/** More of a figure of a process, and whether that is the worker's alone. @param {HTMLElement} figure @param {import("./process.js").Process} process @param {string} more */
+function say(figure, process, more) {
+  const whose = sharedWords(process);
+  figure.classList.toggle("shared", whose !== "");
+  setAttribute(figure, "title", whose ? `${figure.textContent} ${whose}; ${more}` : more);
 }
 
 /** @param {Rates} rates @returns {import("./table.js").Column<WorkerRow>[]} */
@@ -66,8 +87,8 @@ function columnsOf(rates) {
     { id: "name", title: "Name", by: (row) => row.name, make: (row) => ({ element: workerLink(row.name) }) },
     { id: "address", title: "Address", by: (row) => row.address, text: (row) => row.address },
     { id: "threads", title: "Threads", number: true, by: (row) => row.nthreads, text: (row) => String(row.nthreads) },
-    { id: "cpu", title: "CPU", hint: "100 % is one core", number: true, by: (row) => row.cpu_percent, text: (row) => format.percent(row.cpu_percent) },
-    { id: "memory", title: "Memory", hint: "Of the process; dark in the bar: values that it keeps", number: true, by: (row) => row.rss_bytes, make: memoryCell },
+    { id: "cpu", title: "CPU", hint: "Of the process; 100 % is one core", number: true, by: (row) => processOf(row).cpu, make: cpuCell },
+    { id: "memory", title: "Memory", hint: "Of the process; dark in the bar: values that it keeps", number: true, by: (row) => processOf(row).memory, make: memoryCell },
     { id: "processing", title: "Processing", hint: "Tasks given to it, and of these executing", number: true, by: (row) => row.processing, text: (row) => (row.executing ? `${format.count(row.processing)} (${row.executing})` : format.count(row.processing)) },
     { id: "in-memory", title: "In memory", hint: "Values that it keeps", number: true, by: (row) => row.in_memory, text: (row) => format.count(row.in_memory) },
     { id: "in", title: "In", hint: "Values fetched from others, per second", number: true, by: (row) => rates.of(row, "in"), text: (row) => format.bytesPerSecond(rates.of(row, "in")) },

@@ -59,6 +59,7 @@ assets! {
     "main.js", JAVASCRIPT;
     "pages.css", CSS;
     "picture_view.js", JAVASCRIPT;
+    "process.js", JAVASCRIPT;
     "progress.js", JAVASCRIPT;
     "refresh.js", JAVASCRIPT;
     "root.js", JAVASCRIPT;

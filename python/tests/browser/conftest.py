@@ -59,11 +59,11 @@ def browser():
 
 
 class AtWork:
-    """The cluster of `at_work.py`, in a process of its own."""
+    """The cluster of `at_work.py`, or of another program here, in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "at_work") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "browser.at_work", str(folder / "gate")],
+            [sys.executable, "-m", f"browser.{program}", str(folder / "gate")],
             cwd=ROOT / "python" / "tests",
             env={**os.environ, "RASK_ACCESS_DIR": str(folder / "clusters")},
             text=True,

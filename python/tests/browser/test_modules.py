@@ -6,7 +6,8 @@ import pytest
 
 PULSES = """
   const pulse = (at, ids, more = {}) => ({
-    type: "pulse", full: false, at, scheduler: { id: "one", tasks_per_s: 0, cpu: null, bytes_moved: 0 },
+    type: "pulse", full: false, at,
+    scheduler: { id: "one", finished: 0, erred: 0, cpu: null, bytes_moved: 0 },
     workers: ids.map((id) => ({ id, name: `name-${id}`, cpu_percent: 1, managed_bytes: 1, rss_bytes: 1 })),
     workers_gone: [], prefixes: [], executing: [], bars: [], bars_from: null, transfers: [], events: [],
     ...more,
@@ -110,3 +111,50 @@ def test_names_of_workers_that_left_are_known_for_a_while(page):
         }}"""
     )
     assert known == {"names": ["name-0", "worker 1", "name-19000"], "bounded": True}
+
+
+def rates(page, pulses: list[tuple[float, int, bool]]) -> list[float | None]:
+    """Tasks per second after each pulse: when it was, how many had ended, whether it was whole."""
+    return page.evaluate(
+        f"""async (pulses) => {{
+          {PULSES}
+          const {{ History }} = await import("/assets/history.js");
+          const history = new History();
+          const shown = pulses.map(([at, ended, full]) => {{
+            const scheduler = {{ id: "one", finished: ended - 1, erred: 1, cpu: null, bytes_moved: 0 }};
+            history.add(pulse(at, [], {{ full, scheduler }}));
+            return history.tasksPerSecond;
+          }});
+          const drawn = history.cluster.columns[1].slice(-shown.length);
+          return String(drawn) === String(shown) ? shown : {{ drawn, shown }};
+        }}""",
+        pulses,
+    )
+
+
+def test_a_steady_rate_is_steady(page):
+    """Four tasks end together, every half second; pulses come four times a second, or once."""
+    for step in (0.25, 1.0):
+        times = [1000 + step * number for number in range(int(20 / step))]
+        shown = rates(page, [(at, 1 + int((at - 1000) / 0.5001) * 4, at == 1000) for at in times])
+        assert shown[0] is None
+        settled = shown[int(3 / step) :]
+        assert all(5.5 < rate < 10.5 for rate in settled), settled
+
+
+def test_a_burst_counts_the_same_whenever_pulses_come(page):
+    seconds = [(1000 + number, 1, number == 0) for number in range(4)]
+    for gap in (0.05, 0.25, 1.0):
+        *_, shown = rates(page, [*seconds, (1003 + gap, 1001, False)])
+        assert 300 < shown < 550, gap
+
+
+def test_there_is_no_rate_across_a_whole_pulse(page):
+    pulses = [
+        (1000, 1, True),
+        (1001, 11, False),
+        (1060, 5000, True),
+        (1060.25, 5001, False),
+        (1061, 5009, False),
+    ]
+    assert rates(page, pulses) == [None, 10, None, None, 9]
