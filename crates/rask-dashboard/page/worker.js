@@ -76,10 +76,10 @@ export function workerPage(root, name) {
 
 /** What there is to say instead of facts, and, of one that is gone, where its name is now. */
 function leavingMessage() {
-  const words = h("span", { class: "text" }, "Asking…");
+  const words = h("p", { class: "text" }, "Asking…");
   const link = h("a");
-  const other = h("span", { hidden: true }, " Another worker of its name is here: ", link);
-  const element = h("p", { class: "empty", role: "status" }, words, other);
+  const other = h("p", { hidden: true }, "Another worker of its name is here: ", link);
+  const element = h("div", { class: "empty", role: "status" }, words, other);
   return {
     element,
     /** @param {string} text @param {string} [name] of the one that is gone */
