@@ -77,7 +77,7 @@ function copyButton(key) {
 function partsOf(task) {
   return [
     h("p", { class: "explain text", "data-state": task.state }, task.explain),
-    task.error && errorPanel(task.error, task.key),
+    task.error && errorPanel(task),
     h(
       "div",
       { class: "task-grid" },
@@ -87,21 +87,25 @@ function partsOf(task) {
   ];
 }
 
-/** @param {any} error @param {string} key of the task that is shown */
-function errorPanel(error, key) {
+/** @param {any} task */
+function errorPanel(task) {
+  const { error, key } = task;
   const { element, body } = panel(capital(error.kind || "error"), "error");
   body.append(h("p", { class: "error-text text" }, error.text));
   if (error.key && error.key !== key) body.append(h("p", {}, "The task to blame: ", taskLink(error.key)));
-  if (error.worker) body.append(h("p", { class: "muted" }, "on ", linkToWorker(nameOf(error), error.worker_id)));
+  if (error.worker) body.append(h("p", { class: "muted" }, "on ", linkToWorker(nameOf(task), whereErred(task))));
   if (error.traceback) body.append(h("pre", { class: "traceback text", tabindex: 0, "aria-label": "Traceback" }, error.traceback));
   return element;
 }
 
-/** The name of the worker of an error, which is called by its address, if it is here or left not long ago. @param {any} error */
-const nameOf = ({ worker, worker_id }) => store.names.get(worker_id) ?? [...store.workers.values()].find((row) => row.address === worker)?.name ?? worker;
+/** The number of the worker on which the task itself erred, which only its story knows. @param {any} task */
+const whereErred = ({ error, key, story }) => (error.key && error.key !== key ? undefined : story.findLast((/** @type {any} */ step) => step.state === "erred")?.worker_id);
+
+/** The name of the worker of an error, which is called by its address, if it is here or left not long ago. @param {any} task */
+const nameOf = (task) => store.names.get(whereErred(task)) ?? [...store.workers.values()].find((row) => row.address === task.error.worker)?.name ?? task.error.worker;
 
 /** What the links to workers say and lead to: that changes when they leave, though the answer does not. @param {any} answer */
-const workersMeant = ({ error, story }) => [error && nameOf(error), ...[error, ...story].map((one) => one?.worker && pathToWorker(one.worker, one.worker_id))];
+const workersMeant = (answer) => [answer.error && [nameOf(answer), pathToWorker("", whereErred(answer))], ...answer.story.map((/** @type {any} */ step) => step.worker && pathToWorker(step.worker, step.worker_id))];
 
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -442,7 +442,6 @@ def test_the_story_of_a_task_names_the_worker_that_is_meant(visitor):
         answer = route.fetch().json()
         for step in answer["story"]:
             step["worker_id"] = 77
-        answer["error"]["worker_id"] = 77
         route.fulfill(json=answer)
 
     visitor.page.route("**/api/v1/task?**", as_if_gone)
