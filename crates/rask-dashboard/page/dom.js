@@ -1,6 +1,8 @@
 // @ts-check
 // Elements. Texts of users become text nodes and never markup: nothing on this page is made from a string of HTML.
 
+import * as format from "./format.js";
+
 /**
  * An element: `h("a", {href, class: "x", onclick}, "text", child, null)`.
  * @param {string} tag
@@ -95,8 +97,8 @@ export function panel(title, name, ...tools) {
 
 /** @param {string} key */
 export const taskPath = (key) => `task?key=${encodeURIComponent(key)}`;
-/** The tasks that have this in their keys, and are in this state if one is named. @param {string} search @param {string} [state] */
-export const tasksPath = (search, state) => `tasks?${new URLSearchParams(state ? { search, state } : { search })}`;
+/** The tasks of this prefix, those in this state if one is named. @param {string} prefix @param {string} [state] */
+export const tasksPath = (prefix, state) => `tasks?${new URLSearchParams(state ? { prefix, state } : { prefix })}`;
 /** @param {string} name */
 export const workerPath = (name) => `worker?name=${encodeURIComponent(name)}`;
 
@@ -107,6 +109,15 @@ export const shownKey = (key) => (key.trim() === "" ? `“${key}”` : key);
 export const taskLink = (key) => h("a", { class: "key", href: taskPath(key), title: key.length > 40 ? key : null }, shownKey(key));
 /** @param {string|null} name */
 export const workerLink = (name) => (name === null ? "–" : h("a", { class: "name", href: workerPath(name) }, name));
+
+/** So much of a worker's name a cell of a table has room for. */
+const NAME_MAX = 26;
+/** The same in a table: names of machines are long and differ at their ends, so the middle is left out. @param {string|null} name */
+export function workerCellLink(name) {
+  const short = format.oneLine(name ?? "", NAME_MAX);
+  if (name === null || short === name) return workerLink(name);
+  return h("a", { class: "name", href: workerPath(name), title: name, "aria-label": name }, short);
+}
 
 /** Of an execution that nobody waits for any more: it has begun, so it is not stopped. */
 export const GIVEN_UP = "cancelled or released meanwhile";

@@ -1,11 +1,14 @@
 // @ts-check
 // The Events page: workers and clients that came and went, retries, errors, restarts; the newest on top.
 
-import { h, keyed, setText, tasksPath, workerPath } from "./dom.js";
+import { h, keyed, setAttribute, setText, tasksPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { store } from "./store.js";
+import { EVENTS_MAX, store } from "./store.js";
+import { pathToWorker } from "./worker_links.js";
 
+/** Of tasks, and of all else, the scheduler keeps so many. */
+const KEPT = 500;
 const DRAW_MS = 500;
 /** Relative times go on although nothing happens. */
 const AGE_MS = 5000;
@@ -16,7 +19,8 @@ export function eventsPage(root) {
   const sum = h("span", { class: "muted tabular", role: "status" });
   const list = h("ol", { class: "events" });
   const empty = h("p", { class: "empty" });
-  root.append(h("div", { class: "page-head" }, h("h1", {}, "Events"), sum, kinds), h("section", { class: "panel", "aria-label": "Events" }, list, empty));
+  const earlier = h("p", { class: "empty" }, `Earlier ones are forgotten: of tasks the last ${KEPT} events are kept, and as many of workers and clients.`);
+  root.append(h("div", { class: "page-head" }, h("h1", {}, "Events"), sum, kinds), h("section", { class: "panel", "aria-label": "Events" }, list, empty, earlier));
   /** @type {Set<string>} kinds that are chosen; none means all */
   const chosen = new Set();
   /** @type {Map<number, any>} */
@@ -29,14 +33,18 @@ export function eventsPage(root) {
     /** @type {Map<string, number>} */
     const counts = new Map();
     for (const event of events) counts.set(event.kind, (counts.get(event.kind) ?? 0) + event.count);
+    const { happened, areKept } = forgotten(events);
     const names = [...counts.keys()].sort();
     keyed(kinds, chips, names, (kind) => kind, makeChip, (chip, kind) => {
-      setText(chip.count, format.count(counts.get(kind)));
+      setText(chip.count, `${format.count(counts.get(kind))}${areKept(kind) ? "" : "+"}`);
       chip.element.setAttribute("aria-pressed", String(chosen.has(kind)));
     });
     const shown = chosen.size ? events.filter((event) => chosen.has(event.kind)) : events;
     keyed(list, made, shown, (event) => event.number, makeEvent, updateEvent);
-    setText(sum, chosen.size ? `${format.count(shown.length)} of ${format.plural(events.length, "event")}` : format.plural(events.length, "event"));
+    const isAll = (chosen.size ? [...chosen] : names).every(areKept);
+    const part = chosen.size || !isAll ? `${isAll ? "" : "the last "}${format.count(shown.length)} of ` : "";
+    setText(sum, part + format.plural(happened, "event"));
+    earlier.hidden = isAll;
     empty.hidden = shown.length > 0;
     setText(empty, events.length ? "None of these kinds." : "Nothing has happened yet.");
   }, DRAW_MS);
@@ -64,9 +72,23 @@ export function eventsPage(root) {
   };
 }
 
+/** @param {string} kind */
+const isOfTasks = (kind) => kind === "error" || kind === "retry" || kind === "recomputed";
+
+/**
+ * How many there ever were, since they are numbered from 0, and whether all of a kind are here.
+ * @param {import("./types.js").EventRow[]} events
+ */
+function forgotten(events) {
+  const happened = events.reduce((most, { number }) => Math.max(most, number + 1), 0);
+  const ofTasks = events.filter(({ kind }) => isOfTasks(kind)).length;
+  const areKept = (/** @type {string} */ kind) => happened === events.length || (events.length < EVENTS_MAX && (isOfTasks(kind) ? ofTasks : events.length - ofTasks) < KEPT);
+  return { happened, areKept };
+}
+
 /** Where there is more about it, if anywhere. @param {import("./types.js").EventRow} event */
-function pathOf({ kind, subject }) {
-  if (kind.startsWith("worker-") && kind !== "worker-refused") return workerPath(subject);
+function pathOf({ kind, subject, worker_id }) {
+  if (kind.startsWith("worker-") && kind !== "worker-refused") return pathToWorker(subject, worker_id);
   if (kind === "error") return tasksPath(subject, "erred");
   return kind === "retry" ? tasksPath(subject) : null;
 }
@@ -77,9 +99,9 @@ function makeEvent(event) {
   const time = h("time", { class: "tabular muted" });
   const count = h("span", { class: "times tabular" });
   const text = h("span", { class: "text" });
-  const path = pathOf(event);
-  const subject = event.subject ? h("bdi", { class: "subject" }, path ? h("a", { href: path }, event.subject) : event.subject) : null;
-  return { element: h("li", {}, ago, time, h("span", { class: "tag", "data-kind": event.kind }, event.kind), h("div", { class: "event-words text" }, subject, " ", text, count)), ago, time, count, text };
+  const link = pathOf(event) === null ? null : h("a", {}, event.subject);
+  const subject = event.subject ? h("bdi", { class: "subject" }, link ?? event.subject) : null;
+  return { element: h("li", {}, ago, time, h("span", { class: "tag", "data-kind": event.kind }, event.kind), h("div", { class: "event-words text" }, subject, " ", text, count)), ago, time, count, text, link };
 }
 
 /** @param {any} made @param {import("./types.js").EventRow} event */
@@ -89,4 +111,6 @@ function updateEvent(made, event) {
   made.time.title = format.moment(event.at);
   setText(made.count, event.count > 1 ? ` ×${format.count(event.count)}` : "");
   setText(made.text, event.text);
+  // The worker that joined may leave.
+  if (made.link) setAttribute(made.link, "href", pathOf(event) ?? "");
 }

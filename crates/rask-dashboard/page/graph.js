@@ -2,7 +2,7 @@
 // The Graph page: what depends on what, coloured as it runs; of many tasks their groups, which can be opened.
 
 import { onColours, STATES } from "./colours.js";
-import { h, replace, setText, taskLink, taskPath } from "./dom.js";
+import { h, replace, setText, shownKey, taskLink, taskPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
 import { BOX, drawGraph, makeRoom, radiusOf, spacingOf } from "./graph_draw.js";
@@ -17,6 +17,9 @@ import { hideTip, showTip } from "./tooltip.js";
 const TABLE_ROWS = 200;
 /** Neighbours are pulled no further apart than that to fill the window. */
 const APART_PX = { x: 240, y: 60 };
+const TASK_TITLES = ["Task", "State"];
+const SO_FAR = "Tasks so far";
+const GROUP_TITLES = ["Prefix", SO_FAR, "Of these (those released or given up may exist no more)"];
 const groupPath = (/** @type {string} */ prefix) => `graph?group=${encodeURIComponent(prefix)}`;
 
 /** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
@@ -53,7 +56,21 @@ class GraphPage {
       store.listen(() => this.graph?.of === "groups" && this.drawer.wish()),
       onColours(() => this.drawer.now()),
       () => this.surface.end(),
+      this.hearOfConnection(),
     ];
+  }
+
+  /** Without a graph, says whether one can be expected. */
+  hearOfConnection() {
+    const say = () => {
+      if (this.graph) return;
+      const { connection } = live;
+      const isNone = connection === "ended" || connection === "refused" || connection === "blocked";
+      setText(this.message, isNone ? "There is no cluster to ask for the graph." : connection === "reconnecting" ? "The graph is asked for when the cluster answers again…" : "Asking for the graph…");
+    };
+    say();
+    live.listeners.add(say);
+    return () => live.listeners.delete(say);
   }
 
   /** @param {HTMLElement} root */
@@ -69,7 +86,8 @@ class GraphPage {
     this.message = h("p", { class: "empty over" }, "Asking for the graph…");
     this.box = h("div", { class: "graph-box" }, this.canvas, this.message);
     this.rows = h("tbody");
-    this.table = h("details", { class: "as-table" }, h("summary", {}, "The same as a table"), h("div", { class: "table-wrap" }, h("table", {}, this.rows)));
+    this.titles = h("tr");
+    this.table = h("details", { class: "as-table" }, h("summary", {}, "The same as a table"), h("div", { class: "table-wrap" }, h("table", {}, h("thead", {}, this.titles), this.rows)));
     this.table.addEventListener("toggle", () => this.fillTable());
     const back = this.group === null ? null : h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "graph" }, "All groups"), " / ", h("bdi", { class: "text" }, this.group));
     root.append(
@@ -128,7 +146,9 @@ class GraphPage {
   /** Legend and sum. @param {import("./types.js").Graph} graph */
   say(graph) {
     const groups = graph.of === "groups";
-    setText(this.sum, groups ? `${format.plural(store.scheduler?.tasks ?? graph.total, "task")} in ${format.plural(graph.shown, "group")}` : graph.shown < graph.total ? `${format.count(graph.shown)} of ${format.plural(graph.total, "task")}` : format.plural(graph.total, "task"));
+    // The counts of the groups are of other tasks, too: those that were forgotten.
+    const all = store.scheduler?.tasks ?? graph.total;
+    setText(this.sum, groups ? `${format.plural(all, "task")} ${all === 1 ? "exists" : "exist"}, in ${format.plural(graph.shown, "group")}` : graph.shown < graph.total ? `${format.count(graph.shown)} of ${format.plural(graph.total, "task")}` : format.plural(graph.total, "task"));
     /** @type {Map<string, number>} */
     const counts = new Map();
     if (!groups) for (const node of graph.nodes) counts.set(node.state ?? "", (counts.get(node.state ?? "") ?? 0) + 1);
@@ -185,10 +205,12 @@ class GraphPage {
     if (!this.graph || !this.table.open) return;
     const cells = (/** @type {import("./types.js").GraphNode} */ node) =>
       node.key === undefined
-        ? [h("td", {}, h("a", { class: "key", href: groupPath(node.prefix) }, node.prefix)), h("td", {}, groupWords(node.prefix))]
+        ? groupCells(node.prefix)
         : [h("td", {}, taskLink(node.key)), h("td", {}, h("i", { class: "dot", "data-state": node.state }), node.state ?? "")];
     // Focus within would be lost at each redraw.
     if (this.rows.contains(document.activeElement)) return;
+    const titles = this.graph.of === "groups" ? GROUP_TITLES : TASK_TITLES;
+    replace(this.titles, ...titles.map((title) => h("th", { scope: "col", class: title === SO_FAR ? "number" : null }, title)));
     replace(this.rows, ...this.graph.nodes.slice(0, TABLE_ROWS).map((node) => h("tr", {}, ...cells(node))));
   }
 }
@@ -196,7 +218,14 @@ class GraphPage {
 /** @param {string} prefix */
 function groupWords(prefix) {
   const row = store.prefixes.get(prefix);
-  return row ? `${format.plural(row.total, "task")}: ${countsOf(row)}` : "";
+  return row ? `${format.plural(row.total, "task")} so far: ${countsOf(row)}` : "";
+}
+
+/** @param {string} prefix */
+function groupCells(prefix) {
+  const row = store.prefixes.get(prefix);
+  const link = h("a", { class: "key", href: groupPath(prefix) }, shownKey(prefix));
+  return [h("td", {}, link), h("td", { class: "number" }, format.count(row?.total)), h("td", {}, row ? countsOf(row) : "")];
 }
 
 /** @param {import("./types.js").GraphNode} node */

@@ -185,7 +185,7 @@ function drawGroup(context, view, node, hovered) {
   }
   context.font = `11px ${FONT}`;
   context.fillStyle = colour("muted");
-  const words = row ? `${format.brief(row.memory + row.released)} / ${format.brief(row.total)}${row.erred ? `, ${format.brief(row.erred)} erred` : row.processing ? `, ${format.brief(row.processing)} now` : ""}` : "";
+  const words = row ? `${format.brief(row.memory + row.released)} / ${format.brief(row.total)}${row.erred ? `, ${format.brief(row.erred)} erred` : row.processing ? `, ${format.brief(row.processing)} now` : " done"}` : "";
   context.fillText(fitted(context, words, whole), x + 9, y + 42);
   context.restore();
 }

@@ -5,7 +5,7 @@ import { History } from "./history.js";
 import { Lanes } from "./lanes.js";
 
 /** Events that the page keeps; the server keeps its own number. */
-const EVENTS_MAX = 2000;
+export const EVENTS_MAX = 2000;
 /** Prefixes that the page knows, those that changed last: as many as a whole pulse has. */
 export const PREFIXES_MAX = 500;
 /** More than there are workers at once, so that names of those that left stay as long as their bars are looked at. */

@@ -1,10 +1,11 @@
 // @ts-check
 // The page of one task: where it stands and why, what it needs and who needs it, what happened to it.
 
-import { h, panel, replace, setText, taskLink, tasksPath, workerLink } from "./dom.js";
+import { h, panel, replace, setText, taskLink, tasksPath, workerCellLink, workerLink } from "./dom.js";
 import * as format from "./format.js";
 import { refreshed } from "./refresh.js";
 import { store } from "./store.js";
+import { linkToWorker, pathToWorker } from "./worker_links.js";
 
 const ASK_MS = 1000;
 
@@ -29,7 +30,7 @@ export function taskPage(root, key) {
       setText(badge, answer.state);
       badge.dataset.state = answer.state;
       // Made anew only when something has changed, so that what is selected or focused stays.
-      const text = JSON.stringify([answer, answer.error && nameOf(answer.error.worker)]);
+      const text = JSON.stringify([answer, workersMeant(answer)]);
       if (text === shown) return;
       shown = text;
       const focused = focusedLink(content);
@@ -76,7 +77,7 @@ function copyButton(key) {
 function partsOf(task) {
   return [
     h("p", { class: "explain text", "data-state": task.state }, task.explain),
-    task.error && errorPanel(task.error, task.key),
+    task.error && errorPanel(task),
     h(
       "div",
       { class: "task-grid" },
@@ -86,18 +87,25 @@ function partsOf(task) {
   ];
 }
 
-/** @param {any} error @param {string} key of the task that is shown */
-function errorPanel(error, key) {
+/** @param {any} task */
+function errorPanel(task) {
+  const { error, key } = task;
   const { element, body } = panel(capital(error.kind || "error"), "error");
   body.append(h("p", { class: "error-text text" }, error.text));
   if (error.key && error.key !== key) body.append(h("p", {}, "The task to blame: ", taskLink(error.key)));
-  if (error.worker) body.append(h("p", { class: "muted" }, "on ", workerLink(nameOf(error.worker))));
+  if (error.worker) body.append(h("p", { class: "muted" }, "on ", linkToWorker(nameOf(task), whereErred(task))));
   if (error.traceback) body.append(h("pre", { class: "traceback text", tabindex: 0, "aria-label": "Traceback" }, error.traceback));
   return element;
 }
 
-/** The name of a worker that is called by its address, if it is here. @param {string} address */
-const nameOf = (address) => [...store.workers.values()].find((row) => row.address === address)?.name ?? address;
+/** The number of the worker on which the task itself erred, which only its story knows. @param {any} task */
+const whereErred = ({ error, key, story }) => (error.key && error.key !== key ? undefined : story.findLast((/** @type {any} */ step) => step.state === "erred")?.worker_id);
+
+/** The name of the worker of an error, which is called by its address, if it is here or left not long ago. @param {any} task */
+const nameOf = (task) => store.names.get(whereErred(task)) ?? [...store.workers.values()].find((row) => row.address === task.error.worker)?.name ?? task.error.worker;
+
+/** What the links to workers say and lead to: that changes when they leave, though the answer does not. @param {any} answer */
+const workersMeant = (answer) => [answer.error && [nameOf(answer), pathToWorker("", whereErred(answer))], ...answer.story.map((/** @type {any} */ step) => step.worker && pathToWorker(step.worker, step.worker_id))];
 
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -158,7 +166,7 @@ function storyPanel(story) {
         {},
         h("b", {}, step.state),
         step.cause && h("span", { class: "text" }, ` ${step.cause}`),
-        step.worker && h("span", { class: "muted" }, " on ", workerLink(step.worker)),
+        step.worker && h("span", { class: "muted" }, " on ", linkToWorker(step.worker, step.worker_id)),
         step.duration_s !== null && step.duration_s !== undefined && h("span", { class: "muted" }, `, executed for ${format.duration(step.duration_s)}`),
       ),
     );
@@ -175,7 +183,7 @@ function transfersPanel(transfers) {
     return element;
   }
   const row = (/** @type {any} */ one) =>
-    h("tr", {}, h("td", {}, workerLink(one.from)), h("td", {}, workerLink(one.to)), h("td", { class: "number" }, format.clock(one.start, 3)), h("td", { class: "number" }, format.duration(one.duration_s)), h("td", { class: "number" }, format.bytes(one.nbytes)));
+    h("tr", {}, h("td", {}, workerCellLink(one.from)), h("td", {}, workerCellLink(one.to)), h("td", { class: "number" }, format.clock(one.start, 3)), h("td", { class: "number" }, format.duration(one.duration_s)), h("td", { class: "number" }, format.bytes(one.nbytes)));
   const head = ["From", "To", "Began", "Took", "Size"].map((title, i) => h("th", { scope: "col", class: i > 1 ? "number" : null }, title));
   body.append(h("div", { class: "table-wrap" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...transfers.map(row)))));
   return element;

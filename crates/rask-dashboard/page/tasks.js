@@ -1,15 +1,17 @@
 // @ts-check
-// The Tasks page: search by a part of the key, by state, page by page.
+// The Tasks page: search by a part of the key, by prefix, by state, page by page.
 
 import { ApiError, get } from "./api.js";
-import { h, keyed, setText, taskLink, workerLink } from "./dom.js";
+import { h, keyed, replace, setText, shownKey, taskLink, workerCellLink } from "./dom.js";
 import * as format from "./format.js";
 import { store } from "./store.js";
 
 const STATES = ["processing", "memory", "erred", "waiting", "queued", "no-worker", "released"];
 const PAGE_ROWS = 100;
+/** The server gives no more at once. So many are kept fresh; of more the list stands still. */
+const ROWS_AT_ONCE = 1000;
 const TYPING_MS = 200;
-/** While tasks come and go, the first page is asked for again so long after an answer. */
+/** While tasks come and go, what is shown is asked for again so long after an answer. */
 const AGAIN_MS = 2000;
 
 /**
@@ -23,8 +25,10 @@ function searchForm(changed) {
   const state = h("select", { "aria-label": "State" }, h("option", { value: "" }, "all states"), ...STATES.map((name) => h("option", { value: name }, name)));
   state.value = asked.get("state") ?? "";
   if (state.selectedIndex < 0) state.value = "";
+  let prefix = asked.get("prefix") ?? "";
   const query = () => {
     const said = new URLSearchParams();
+    if (prefix) said.set("prefix", prefix);
     // What is pasted often has blanks around it.
     const part = search.value.trim();
     if (part) said.set("search", part);
@@ -32,17 +36,36 @@ function searchForm(changed) {
     return said;
   };
   let typing = 0;
+  const say = () => {
+    clearTimeout(typing);
+    const said = query();
+    history.replaceState(null, "", `tasks${said.size ? `?${said}` : ""}`);
+    changed();
+  };
   const typed = () => {
     clearTimeout(typing);
-    typing = window.setTimeout(() => {
-      const said = query();
-      history.replaceState(null, "", `tasks${said.size ? `?${said}` : ""}`);
-      changed();
-    }, TYPING_MS);
+    typing = window.setTimeout(say, TYPING_MS);
   };
   search.addEventListener("input", typed);
   state.addEventListener("change", typed);
-  return { elements: [search, state], query, leave: () => clearTimeout(typing) };
+  const chip = prefixChip(prefix, () => {
+    prefix = "";
+    search.focus();
+    say();
+  });
+  return { elements: [search, ...(chip ? [chip] : []), state], query, leave: () => clearTimeout(typing) };
+}
+
+/** A prefix is looked for by following a link to its tasks: it can be taken away, not typed. @param {string} prefix @param {() => void} removed */
+function prefixChip(prefix, removed) {
+  if (!prefix) return null;
+  const remove = () => {
+    chip.remove();
+    removed();
+  };
+  const words = `Only tasks of the prefix ${shownKey(prefix)}; click for all`;
+  const chip = h("button", { type: "button", class: "tag prefix-chip", title: words, "aria-label": words, onclick: remove }, "prefix ", h("bdi", { class: "key" }, shownKey(prefix)), h("span", { class: "muted", "aria-hidden": "true" }, "×"));
+  return chip;
 }
 
 /** @param {HTMLElement} root @returns {import("./types.js").Mounted} */
@@ -53,23 +76,27 @@ export function tasksPage(root) {
     pages.first();
   });
   const sum = h("span", { class: "muted tabular", role: "status" });
+  const asOf = h("span", { class: "muted tabular" });
+  const still = h("span", { class: "as-of", hidden: true }, asOf, " ", h("button", { type: "button", onclick: () => pages.again() }, "Refresh"));
   const table = taskTable();
   const empty = h("p", { class: "empty" });
   const more = h("button", { type: "button", hidden: true, onclick: () => pages.next() }, "More");
   root.append(
-    h("div", { class: "page-head" }, h("h1", {}, "Tasks"), ...form.elements, sum),
+    h("div", { class: "page-head" }, h("h1", {}, "Tasks"), ...form.elements, sum, still),
     h("section", { class: "panel table-wrap" }, table.element, empty),
     h("p", { class: "more-row" }, more),
   );
 
-  /** @param {any[]} rows @param {boolean} isAll @param {number} total */
-  function show(rows, isAll, total) {
+  /** @param {Listed} listed @param {boolean} isKeptFresh */
+  function show({ rows, after, total }, isKeptFresh) {
     table.draw(rows);
-    more.hidden = isAll;
+    more.hidden = after === null;
     empty.hidden = rows.length > 0;
     const filtered = form.query().size > 0;
-    setText(sum, `${filtered ? `${format.count(rows.length)}${isAll ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
+    setText(sum, `${filtered ? `${format.count(rows.length)}${after === null ? "" : "+"} found, ` : ""}${format.plural(total, "task")} known`);
     setText(empty, filtered ? "No task that the scheduler knows fits. Tasks whose results nobody wants any more are forgotten." : "The scheduler knows no tasks.");
+    still.hidden = isKeptFresh;
+    setText(asOf, `as of ${format.clock(store.now())}`);
   }
 
   const pages = askedPages(form.query, show, (words) => {
@@ -85,38 +112,53 @@ export function tasksPage(root) {
   };
 }
 
+/** @typedef {{rows: any[], after: number|null, total: number}} Listed `after`: where the next ones begin, null if there are none */
+
 /**
- * Asks for the first page, again and again while something happens and the page is seen, and for further ones.
+ * The first `wanted` rows, in as many questions as it takes.
+ * @param {URLSearchParams} query @param {number} wanted @param {Listed} begun rows that are here already @param {AbortSignal} signal
+ */
+async function listed(query, wanted, begun, signal) {
+  let { rows, after, total } = begun;
+  do {
+    const asked = new URLSearchParams(query);
+    asked.set("limit", String(Math.min(ROWS_AT_ONCE, wanted - rows.length)));
+    if (after !== null) asked.set("after", String(after));
+    const answer = await get(`tasks?${asked}`, signal);
+    rows = [...rows, ...answer.tasks];
+    ({ after, total } = answer);
+  } while (after !== null && rows.length < wanted);
+  return { rows, after, total };
+}
+
+/** @type {Listed} */
+const NOTHING = { rows: [], after: null, total: 0 };
+
+/**
+ * Asks for the first page and for further ones; for all that is shown again and again while something happens and the page is
+ * seen, unless that is too much.
  * @param {() => URLSearchParams} query
- * @param {(rows: any[], isAll: boolean, total: number) => void} show @param {(words: string) => void} failed
+ * @param {(listed: Listed, isKeptFresh: boolean) => void} show @param {(words: string) => void} failed
  */
 function askedPages(query, show, failed) {
-  /** @type {any[]} */
-  let rows = [];
-  /** @type {string|null} */
-  let after = null;
-  let pages = 0;
+  let shown = NOTHING;
+  let wanted = PAGE_ROWS;
   /** @type {AbortController|null} of the question that is open */
   let asking = null;
   let answeredMs = 0;
+  const isKeptFresh = () => wanted <= ROWS_AT_ONCE;
 
-  /** What was asked before is not wanted any more. @param {boolean} further the next page instead of the first */
-  async function ask(further) {
+  /** What was asked before is not wanted any more. @param {number} rows @param {Listed} begun */
+  async function ask(rows, begun) {
     asking?.abort();
     const own = new AbortController();
-    const { signal } = own;
     asking = own;
-    const asked = query();
-    asked.set("limit", String(PAGE_ROWS));
-    if (further && after) asked.set("after", after);
     try {
-      const answer = await get(`tasks?${asked}`, signal);
-      rows = further ? [...rows, ...answer.tasks] : answer.tasks;
-      pages = further ? pages + 1 : 1;
-      after = answer.after;
-      show(rows, after === null, answer.total);
+      shown = await listed(query(), rows, begun, own.signal);
+      wanted = rows;
+      show(shown, isKeptFresh());
     } catch (error) {
-      if (signal.aborted) return;
+      if (own.signal.aborted) return;
       failed(error instanceof ApiError ? error.message : String(error));
     } finally {
       if (asking === own) asking = null;
@@ -125,14 +167,14 @@ function askedPages(query, show, failed) {
   }
 
   const end = store.listen(() => {
-    // Somebody who has paged on reads: the list then stands still.
-    if (document.hidden || asking || pages > 1 || performance.now() - answeredMs < AGAIN_MS) return;
-    void ask(false);
+    if (document.hidden || asking || !isKeptFresh() || performance.now() - answeredMs < AGAIN_MS) return;
+    void ask(wanted, NOTHING);
   });
-  void ask(false);
+  void ask(PAGE_ROWS, NOTHING);
   return {
-    first: () => void ask(false),
-    next: () => void ask(true),
+    first: () => void ask(PAGE_ROWS, NOTHING),
+    next: () => void ask(shown.rows.length + PAGE_ROWS, shown),
+    again: () => void ask(wanted, NOTHING),
     leave: () => {
       end();
       asking?.abort();
@@ -150,14 +192,14 @@ function taskTable() {
   const make = (/** @type {any} */ task) => {
     const [dot, state, worker] = [h("i", { class: "dot" }), h("span"), h("td")];
     const [size, duration] = [h("td", { class: "number" }), h("td", { class: "number" })];
-    return { element: h("tr", {}, h("td", { class: "wide" }, taskLink(task.key)), h("td", { class: "state" }, dot, state), worker, size, duration), dot, state, worker, size, duration };
+    return { element: h("tr", {}, h("td", { class: "wide" }, taskLink(task.key)), h("td", { class: "state" }, dot, state), worker, size, duration), dot, state, worker, named: undefined, size, duration };
   };
   const update = (/** @type {any} */ row, /** @type {any} */ task) => {
     row.dot.dataset.state = task.state;
     setText(row.state, task.state);
-    if (row.worker.textContent !== (task.worker ?? "–")) {
-      row.worker.textContent = "";
-      row.worker.append(workerLink(task.worker ?? null));
+    if (row.named !== task.worker) {
+      row.named = task.worker;
+      replace(row.worker, workerCellLink(task.worker ?? null));
     }
     setText(row.size, format.bytes(task.nbytes || null));
     setText(row.duration, format.duration(task.duration_s));

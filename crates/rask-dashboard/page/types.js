@@ -80,7 +80,7 @@
  * @typedef {[number, number|null, number, number, number, number, string]} Transfer
  */
 
-/** @typedef {{number: number, at: number, kind: string, subject: string, text: string, count: number}} EventRow */
+/** @typedef {{number: number, at: number, kind: string, subject: string, text: string, count: number, worker_id?: number|null}} EventRow */
 
 /**
  * @typedef {object} Pulse

@@ -1,70 +1,119 @@
 // @ts-check
 // The page of one worker: what it is, what it executes and for how long, its log.
 
-import { GIVEN_UP, h, keyed, panel, replace, setText, taskLink } from "./dom.js";
+import { GIVEN_UP, h, keyed, panel, replace, setAttribute, setText, taskLink, workerPath } from "./dom.js";
 import * as format from "./format.js";
 import { processOf, sharedWords } from "./process.js";
 import { refreshed } from "./refresh.js";
 import { workerCharts } from "./series.js";
 import { store } from "./store.js";
+import { goneWorkerPath } from "./worker_links.js";
 
 const ASK_MS = 1000;
 /** So near to its end a log counts as read to the end, and follows. */
 const AT_END_PX = 30;
 
-/** @param {HTMLElement} root @param {string} name @returns {import("./types.js").Mounted} */
+/** @param {HTMLElement} root @param {string} name "" if the address says `id` @returns {import("./types.js").Mounted} */
 export function workerPage(root, name) {
+  // Its number: names are used again.
+  const asked = new URLSearchParams(location.search).get("id");
   const status = h("span", { class: "badge" });
-  const message = h("p", { class: "empty", role: "status" }, "Asking…");
+  const heading = h("bdi", {}, asked === null ? name : (store.names.get(Number(asked)) ?? `worker ${asked}`));
+  const message = leavingMessage();
   const facts = h("dl", { class: "facts" });
+  const earlier = earlierPanel();
   const executing = executingPanel();
   const assigned = assignedPanel();
   const log = logPanel();
   /** @type {number|undefined} */
-  let id = [...store.workers.values()].find((row) => row.name === name || row.address === name)?.id;
+  let id = asked === null ? [...store.workers.values()].find((row) => row.name === name || row.address === name)?.id : Number(asked);
   const charts = workerCharts(() => id);
-  const content = h(
-    "div",
-    { class: "worker-grid", hidden: true },
-    h("div", { class: "column" }, h("section", { class: "panel", "aria-label": "Facts" }, facts), ...charts.map((chart) => chart.element)),
-    h("div", { class: "column" }, executing.element, assigned.element, log.element),
-  );
-  root.append(h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "workers" }, "Workers"), " /"), h("div", { class: "page-head" }, h("h1", { class: "text" }, h("bdi", {}, name)), status), message, content);
+  const left = h("div", { class: "column" }, h("section", { class: "panel", "aria-label": "Facts" }, facts), earlier.element, ...charts.map((chart) => chart.element));
+  const right = h("div", { class: "column" }, executing.element, assigned.element, log.element);
+  const content = h("div", { class: "worker-grid", hidden: true }, left, right);
+  root.append(h("nav", { class: "crumbs", "aria-label": "Way back" }, h("a", { href: "workers" }, "Workers"), " /"), h("div", { class: "page-head" }, h("h1", { class: "text" }, heading), status), message.element, content);
 
+  const tell = (/** @type {string} */ word) => {
+    setText(status, word.replace("_", " "));
+    status.dataset.kind = word === "running" ? "good" : "warn";
+  };
   const end = refreshed(
-    `worker?name=${encodeURIComponent(name)}`,
+    asked === null ? `worker?name=${encodeURIComponent(name)}` : `worker?id=${encodeURIComponent(asked)}`,
     ASK_MS,
     (answer) => {
       const { worker, gone } = answer;
-      id = worker?.id ?? id;
+      id = worker?.id ?? gone?.id ?? id;
+      if (asked !== null) setText(heading, (worker ?? gone).name);
       content.hidden = false;
-      message.hidden = worker !== null;
-      if (worker) showFacts(facts, worker);
-      else {
+      if (worker) {
+        message.say("");
+        showFacts(facts, worker);
+      } else {
         showFactsOfGone(facts, gone);
-        setText(message, `It left ${format.ago(gone.at, store.now())}: ${gone.reason}`);
+        message.say(`It left ${format.ago(gone.at, store.now())}: ${gone.reason}`, gone.name);
       }
-      setText(status, worker ? worker.status.replace("_", " ") : "gone");
-      status.dataset.kind = worker?.status === "running" ? "good" : "warn";
+      tell(worker?.status ?? "gone");
+      earlier.show((answer.earlier ?? []).filter((/** @type {Earlier} */ one) => id === undefined || one.id < id));
       executing.show(answer.executing);
       assigned.show(answer.assigned, worker?.processing ?? 0);
       log.show(answer.log);
     },
     (error) => {
-      message.hidden = false;
-      setText(message, error.message);
+      message.say(error.message);
       if (error.status === 404) {
         id = undefined;
-        setText(status, "not known");
-        status.dataset.kind = "warn";
+        tell("not known");
       }
     },
   );
   return {
-    title: `${name} · worker`,
+    title: `${heading.textContent} · worker`,
     leave: () => {
       end();
       for (const chart of charts) chart.leave();
+    },
+  };
+}
+
+/** What there is to say instead of facts, and, of one that is gone, where its name is now. */
+function leavingMessage() {
+  const words = h("p", { class: "text" }, "Asking…");
+  const link = h("a");
+  const other = h("p", { hidden: true }, "Another worker of its name is here: ", link);
+  const element = h("div", { class: "empty", role: "status" }, words, other);
+  return {
+    element,
+    /** @param {string} text @param {string} [name] of the one that is gone */
+    say(text, name) {
+      element.hidden = text === "";
+      setText(words, text);
+      other.hidden = name === undefined || ![...store.workers.values()].some((row) => row.name === name);
+      setText(link, name ?? "");
+      setAttribute(link, "href", workerPath(name ?? ""));
+    },
+  };
+}
+
+/** @typedef {{id: number, at: number, reason: string}} Earlier */
+
+/** Its predecessors: where workers are started anew, as by a nanny, they keep the name. */
+function earlierPanel() {
+  const { element, body } = panel("Earlier workers of this name", "earlier");
+  const list = h("ol", { class: "earlier-list" });
+  body.append(list);
+  element.hidden = true;
+  /** @type {Map<number, any>} */
+  const made = new Map();
+  const make = (/** @type {Earlier} */ one) => {
+    const link = h("a", { href: goneWorkerPath(one.id), title: format.moment(one.at) });
+    return { element: h("li", { class: "tabular" }, link, h("span", { class: "text" }, one.reason)), link };
+  };
+  return {
+    element,
+    /** @param {Earlier[]} workers newest first */
+    show(workers) {
+      element.hidden = workers.length === 0;
+      keyed(list, made, workers, (one) => one.id, make, (row, one) => setText(row.link, `left ${format.ago(one.at, store.now())}`));
     },
   };
 }

@@ -1,10 +1,10 @@
 // @ts-check
 // The Workers page: all workers in a table.
 
-import { h, setAttribute, setStyle, setText, workerLink } from "./dom.js";
+import { h, setAttribute, setStyle, setText, workerCellLink } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { memoryLevel } from "./loads.js";
+import { memoryLevel, nobodyWords } from "./loads.js";
 import { processOf, sharedWords } from "./process.js";
 import { store } from "./store.js";
 import { sortedTable } from "./table.js";
@@ -81,19 +81,23 @@ function say(figure, process, more) {
   setAttribute(figure, "title", whose ? `${figure.textContent} ${whose}; ${more}` : more);
 }
 
+/** As long as there is room for. @param {WorkerRow} row */
+const addressCell = (row) => ({ element: h("span", { class: "address", title: row.address }, row.address) });
+
 /** @param {Rates} rates @returns {import("./table.js").Column<WorkerRow>[]} */
 function columnsOf(rates) {
   return [
-    { id: "name", title: "Name", by: (row) => row.name, make: (row) => ({ element: workerLink(row.name) }) },
-    { id: "address", title: "Address", by: (row) => row.address, text: (row) => row.address },
-    { id: "threads", title: "Threads", number: true, by: (row) => row.nthreads, text: (row) => String(row.nthreads) },
-    { id: "cpu", title: "CPU", hint: "Of the process; 100 % is one core", number: true, by: (row) => processOf(row).cpu, make: cpuCell },
+    { id: "name", title: "Name", by: (row) => row.name, make: (row) => ({ element: workerCellLink(row.name) }) },
     { id: "memory", title: "Memory", hint: "Of the process; dark in the bar: values that it keeps", number: true, by: (row) => processOf(row).memory, make: memoryCell },
-    { id: "processing", title: "Processing", hint: "Tasks given to it, and of these executing", number: true, by: (row) => row.processing, text: (row) => (row.executing ? `${format.count(row.processing)} (${row.executing})` : format.count(row.processing)) },
+    { id: "processing", title: "Processing", hint: "Tasks given to it", number: true, by: (row) => row.processing, text: (row) => format.count(row.processing) },
+    { id: "executing", title: "Executing", hint: "Tasks that execute now", number: true, by: (row) => row.executing, text: (row) => format.count(row.executing) },
+    { id: "cpu", title: "CPU", hint: "Of the process; 100 % is one core", number: true, by: (row) => processOf(row).cpu, make: cpuCell },
+    { id: "threads", title: "Threads", number: true, by: (row) => row.nthreads, text: (row) => String(row.nthreads) },
     { id: "in-memory", title: "In memory", hint: "Values that it keeps", number: true, by: (row) => row.in_memory, text: (row) => format.count(row.in_memory) },
     { id: "in", title: "In", hint: "Values fetched from others, per second", number: true, by: (row) => rates.of(row, "in"), text: (row) => format.bytesPerSecond(rates.of(row, "in")) },
     { id: "out", title: "Out", hint: "Values sent to others, per second", number: true, by: (row) => rates.of(row, "out"), text: (row) => format.bytesPerSecond(rates.of(row, "out")) },
     { id: "seen", title: "Last seen", number: true, by: (row) => row.last_seen, text: (row) => (row.status === "running" ? format.ago(row.last_seen, store.now()) : row.status.replace("_", " ")) },
+    { id: "address", title: "Address", by: (row) => row.address, make: addressCell },
   ];
 }
 
@@ -116,7 +120,7 @@ export function workersPage(root) {
     table.draw(rows);
     setText(sum, wanted ? `${rows.length} of ${format.plural(all.length, "worker")}` : format.plural(all.length, "worker"));
     empty.hidden = rows.length > 0;
-    setText(empty, all.length ? "No worker has that in its name, address or host." : "No worker has joined yet. A worker joins by “rask worker ADDRESS”.");
+    setText(empty, all.length ? "No worker has that in its name, address or host." : `${nobodyWords()} A worker joins by “rask worker ADDRESS”.`);
   }, DRAW_MS);
   filter.addEventListener("input", draw.now);
   const end = store.listen(draw.wish);

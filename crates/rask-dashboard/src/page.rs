@@ -83,6 +83,7 @@ assets! {
     "vendor/uPlot.iife.min.js", JAVASCRIPT;
     "vendor/uPlot.min.css", CSS;
     "worker.js", JAVASCRIPT;
+    "worker_links.js", JAVASCRIPT;
     "workers.js", JAVASCRIPT;
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from . import hostile
 from .conftest import AtWork, Visitor
+from .test_asking import LONGER_THAN_ANY_PERIOD_MS
 
 TABS = ("Status", "Graph", "Workers", "Tasks", "Events")
 
@@ -95,6 +97,44 @@ def test_the_table_of_workers(visitor):
     expect(page.locator(".empty")).to_contain_text("No worker")
 
 
+def test_what_matters_of_workers_is_seen_beside_a_notebook(visitor):
+    page = visitor.open("/workers")
+    page.set_viewport_size({"width": 700, "height": 800})
+    heads = page.get_by_role("columnheader")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    assert [one.inner_text().split(" ")[0] for one in heads.all()[:5]] == [
+        "Name",
+        "Memory",
+        "Processing",
+        "Executing",
+        "CPU",
+    ]
+    box = heads.nth(4).bounding_box()
+    assert box["x"] + box["width"] <= 690
+
+
+def test_long_names_of_workers_differ_in_tables(visitor):
+    page = visitor.open("/workers")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    names = [f"gpu-node-rack17.cluster.example.org:worker-{n:04}" for n in (1, 2)]
+    page.evaluate(
+        """async (names) => {
+            const { store } = await import("/assets/store.js");
+            [...store.workers.values()].slice(0, 2).forEach((row, i) => {
+                const [id, address] = [-1 - i, "inproc://" + "a".repeat(99)];
+                store.workers.set(id, { ...row, id, name: names[i], address });
+            });
+        }""",
+        names,
+    )
+    for name in names:
+        link = page.get_by_role("link", name=name)
+        expect(link).to_have_text(re.compile(f"^gpu-.+….+{name[-4:]}$"))
+        expect(link).to_have_attribute("title", name)
+    wrap = page.locator(".table-wrap")
+    assert wrap.evaluate("one => one.scrollWidth <= one.clientWidth"), "addresses shrink"
+
+
 def test_the_page_of_a_worker(visitor):
     at_work = visitor.at_work
     busy = at_work.json("/api/v1/task?key=slow-0")["workers"][0]
@@ -146,6 +186,58 @@ def test_tasks_page_by_page(visitor):
         expect(keys).to_have_count(200)
     finally:
         visitor.at_work.tell("few")
+
+
+def test_further_pages_of_tasks_stay_fresh(visitor):
+    visitor.at_work.tell("many")
+    try:
+        page = visitor.open("/tasks?search=many")
+        keys = page.locator("tbody a.key")
+        expect(keys).to_have_count(100)
+        page.get_by_role("button", name="More").click()
+        expect(keys).to_have_count(200)
+    finally:
+        visitor.at_work.tell("few")
+    expect(keys).to_have_count(0)
+    expect(page.get_by_role("button", name="Refresh")).to_be_hidden()
+
+
+def test_of_too_many_tasks_the_list_says_of_when_it_is(visitor):
+    visitor.at_work.tell("many")
+    try:
+        page = visitor.open("/tasks?search=many")
+        keys = page.locator("tbody a.key")
+        for count in range(100, 1100, 100):
+            expect(keys).to_have_count(count)
+            expect(page.locator(".as-of")).to_be_hidden()
+            page.get_by_role("button", name="More").click()
+        expect(keys).to_have_count(1100)
+        expect(page.locator(".as-of")).to_contain_text(re.compile(r"as of \d\d:\d\d:\d\d"))
+    finally:
+        visitor.at_work.tell("few")
+    page.wait_for_timeout(LONGER_THAN_ANY_PERIOD_MS)
+    expect(keys).to_have_count(1100)
+    page.get_by_role("button", name="Refresh").click()
+    expect(keys).to_have_count(0)
+
+
+def test_the_tasks_of_a_prefix(visitor):
+    page = visitor.open("/task?key=load-0")
+    with page.expect_request(re.compile(r"/api/v1/tasks\?prefix=load&limit=")):
+        page.locator(".facts").get_by_role("link", name="load", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/tasks\?prefix=load$"))
+    chip = page.locator(".prefix-chip")
+    expect(chip).to_have_text("prefix load×")
+    expect(page.locator("tbody tr", has_text="load-5")).to_be_visible()
+    with page.expect_request(re.compile(r"\?prefix=load&search=5&limit=")):
+        page.get_by_role("searchbox").fill("5")
+    expect(page).to_have_url(re.compile(r"\?prefix=load&search=5$"))
+    page.reload()
+    with page.expect_request(re.compile(r"/tasks\?search=5&limit=")):
+        chip.click()
+    expect(chip).to_have_count(0)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"\?search=5$"))
 
 
 def test_the_page_of_a_task(visitor):
@@ -250,8 +342,11 @@ def test_a_large_graph_is_shown_as_groups(visitor):
     visitor.at_work.tell("many")
     try:
         page = visitor.open("/graph")
-        expect(page.locator(".page-head")).to_contain_text("groups")
+        expect(page.locator(".page-head")).to_contain_text(re.compile(r"tasks exist, in \d+ groups"))
         page.locator(".as-table summary").click()
+        many = page.locator(".as-table tr", has=page.get_by_role("link", name="same", exact=True))
+        expect(page.get_by_role("columnheader").nth(1)).to_have_text("Tasks so far")
+        expect(many.locator("td").nth(1)).to_have_text(re.compile(r"^\d.\d\d\d$"))
         page.locator(".as-table").get_by_role("link", name="clean").click()
         expect(page).to_have_url(re.compile(r"\?group=clean$"))
         expect(page.locator(".legend")).to_contain_text("memory 6")
@@ -270,11 +365,94 @@ def test_events(visitor):
     page.locator(".chips button", has_text="error").click()
     expect(joined).to_have_count(0)
     page.get_by_role("link", name="failing").first.click()
-    expect(page).to_have_url(re.compile(r"\?search=failing&state=erred$"))
+    expect(page).to_have_url(re.compile(r"\?prefix=failing&state=erred$"))
     page.go_back()
     page.locator(".chips button", has_text="error").click()
     page.locator(".chips button", has_text="error").click()
     expect(joined.first).to_be_visible()
+
+
+HEAR = """async (news) => {
+  const { store } = await import("/assets/store.js");
+  const none = { workers: [], workers_gone: [], prefixes: [], executing: [], bars: [], transfers: [] };
+  const { scheduler } = store;
+  store.apply({ full: false, at: store.now(), scheduler, bars_from: null, ...none, ...news });
+}"""
+"""Tells the page more than the cluster does."""
+
+
+def test_that_events_were_forgotten_is_said(visitor):
+    page = visitor.open("/events")
+    sum_, chips = page.locator(".page-head [role=status]"), page.locator(".chips button")
+    expect(sum_).to_have_text(re.compile(r"^\d+ events$"))
+    expect(page.locator(".panel .empty")).to_have_count(2)
+    expect(page.locator(".panel .empty").last).to_be_hidden()
+    event = {"at": time.time(), "kind": "retry", "subject": "inc", "text": "", "count": 1}
+    page.evaluate(HEAR, {"events": [{**event, "number": number} for number in range(5000, 5500)]})
+    expect(chips.filter(has_text="retry")).to_have_text("retry 500+")
+    expect(chips.filter(has_text="error")).to_have_text(re.compile(r"error \d+\+"))
+    expect(chips.filter(has_text="worker-joined")).to_have_text(re.compile(r"worker-joined \d+$"))
+    expect(sum_).to_have_text(re.compile(r"^the last 5\d\d of 5.500 events$"))
+    expect(page.locator(".panel .empty").last).to_be_visible()
+    chips.filter(has_text="worker-joined").click()
+    expect(sum_).to_have_text(re.compile(r"^\d+ of 5.500 events$"))
+    chips.filter(has_text="worker-joined").click()
+    chips.filter(has_text="retry").click()
+    expect(sum_).to_have_text("the last 500 of 5\u202f500 events")
+
+
+def test_a_worker_that_left_is_not_the_one_that_has_its_name(visitor):
+    page = visitor.open("/events")
+    here = visitor.at_work.json("/api/v1/worker?name=0")["worker"]["id"]
+    event = {"at": time.time(), "subject": "0", "text": "told by the test", "count": 1}
+    gone = {**event, "number": 5000, "kind": "worker-lost", "worker_id": 77}
+    joined = {**event, "number": 5001, "kind": "worker-joined", "worker_id": here}
+    page.evaluate(HEAR, {"events": [gone, joined]})
+    events = page.locator(".events > li", has_text="told by the test")
+    links = [
+        events.filter(has=page.locator(f"[data-kind={one}]")).locator("a")
+        for one in (gone["kind"], joined["kind"])
+    ]
+    expect(links[0]).to_have_attribute("href", "worker?id=77")
+    expect(links[1]).to_have_attribute("href", "worker?name=0")
+
+    facts = {
+        "id": 77,
+        "name": "0",
+        "address": "inproc://a",
+        "pid": 1,
+        "host": "h",
+        "nthreads": 1,
+        "runtime": None,
+    }
+    left = {**facts, "version": None, "resources": {}, "joined": 1.0, "at": 2.0, "reason": "killed"}
+    others = [{"id": n, "at": 1.0, "reason": f"reason {n}"} for n in (80, 77, 5)]
+    answer = {"worker": None, "gone": left, "executing": [], "assigned": [], "log": [], "earlier": others}
+    page.route("**/api/v1/worker?id=77", lambda route: route.fulfill(json=answer))
+    links[0].click()
+    expect(page.locator("h1")).to_have_text("0")
+    expect(page.locator(".badge")).to_have_text("gone")
+    expect(page.locator(".empty p")).to_have_text(
+        [re.compile("killed$"), "Another worker of its name is here: 0"]
+    )
+    expect(page.locator(".empty a")).to_have_attribute("href", "worker?name=0")
+    earlier = page.locator(".earlier li")
+    expect(earlier).to_have_count(1)
+    expect(earlier).to_contain_text("reason 5")
+    expect(earlier.locator("a")).to_have_attribute("href", "worker?id=5")
+
+
+def test_the_story_of_a_task_names_the_worker_that_is_meant(visitor):
+    def as_if_gone(route):
+        answer = route.fetch().json()
+        for step in answer["story"]:
+            step["worker_id"] = 77
+        route.fulfill(json=answer)
+
+    visitor.page.route("**/api/v1/task?**", as_if_gone)
+    page = visitor.open("/task?key=failing-0")
+    for part in (".story", ".panel.error"):
+        expect(page.locator(f"{part} a.name").first).to_have_attribute("href", "worker?id=77")
 
 
 def test_a_cluster_that_ends_is_said_to_have_ended(browser, tmp_path):
@@ -285,4 +463,6 @@ def test_a_cluster_that_ends_is_said_to_have_ended(browser, tmp_path):
     at_work.close()
     expect(page.locator("#connection")).to_have_text("ended")
     expect(page.locator("#notice")).to_contain_text("has ended")
+    page.locator("#tabs").get_by_role("link", name="Graph").click()
+    expect(page.locator(".graph-box")).to_have_text("There is no cluster to ask for the graph.")
     visitor.close()

@@ -189,6 +189,11 @@ def test_progress_counts_and_clears(page):
     expect(waiting).to_have_count(1)
 
 
+def test_a_prefix_leads_to_its_tasks(page):
+    name = page.locator(".progress-name", has_text=re.compile("^load$"))
+    expect(name).to_have_attribute("href", "tasks?prefix=load")
+
+
 def test_what_is_busy_keeps_its_place(page):
     """The ticks come and go; their row stays where it is."""
     names = page.locator(".progress-name")
