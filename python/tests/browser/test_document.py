@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from urllib.parse import quote
 
 import pytest
@@ -40,9 +41,22 @@ def arrayed(pattern: str) -> list[str]:
     return re.search(pattern, TEXT)[1].split(", ")
 
 
+def once(at_work, path: str, done) -> dict:
+    """The answer, once it has what takes a moment to come."""
+    for _ in range(200):
+        if done(answer := at_work.json(path)):
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"never came: {answer}")
+
+
 @pytest.fixture(scope="module")
 def pulse(at_work):
-    return at_work.json("/api/v1/status")
+    def is_under_way(pulse):
+        ticks = any(row["prefix"] == "tick" for row in pulse["prefixes"])
+        return ticks and pulse["bars"] and pulse["transfers"]
+
+    return once(at_work, "/api/v1/status", is_under_way)
 
 
 def test_a_pulse(pulse):
@@ -87,9 +101,9 @@ def test_events(pulse, at_work):
 
 def test_a_worker(at_work):
     row = at_work.json("/api/v1/task?key=slow-0")["workers"][0]
-    answer = at_work.json(f"/api/v1/worker?name={row}")
+    answer = once(at_work, f"/api/v1/worker?name={row}", lambda answer: answer["executing"])
     section = TEXT.split("## A worker")[1].split("\n## ")[0]
-    assert set(answer) == set(re.findall(r'"(\w+)"', re.search(r"gives `(\{.+?\})`", section, re.DOTALL)[1]))
+    assert set(answer) == set(re.findall(r'"(\w+)"', re.search(r"gives\s`(\{.+?\})`", section, re.DOTALL)[1]))
     assert set(answer["worker"]) == fields("A worker row:")
     for name in ("executing", "assigned", "log"):
         expected = set(re.findall(r'"(\w+)"', re.search(rf"- `{name}`: `(\{{.+?\}})`", section)[1]))

@@ -186,5 +186,5 @@ def test_workers_that_have_left_were_here(together):
     expect(nobody).to_contain_text("all have left")
     page.reload()
     expect(nobody).to_contain_text("all have left")
-    page.evaluate(ANOTHER_SPEAKS, another(together, events=[]))
+    page.evaluate(ANOTHER_SPEAKS, another(together, events=[], names={}))
     expect(nobody).to_contain_text("has joined yet")
