@@ -1,8 +1,9 @@
 """Makes the pictures of docs/dashboard.md: a cluster at work, and a browser before it.
 
-    .venv/bin/python docs/dashboard/screenshots.py
+    .venv/bin/python docs/dashboard/screenshots.py [FOLDER]
 
-Needs chromium, and playwright (`requirements/test.txt`).
+FOLDER is where they go, if not beside this file: a traceback is in one of them, and shows from where the
+program was run. Needs chromium, and playwright (`requirements/test.txt`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 import rask
 from rask.distributed import Client, LocalCluster, wait
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
 SECONDS_OF_WORK = 34
 """The task stream shows half a minute."""
 
@@ -92,6 +93,7 @@ class Work:
             self.scores = self.client.map(score, range(self.scores_per_round), pure=False)
             wait(models[:1])
             self.checks = self.client.map(check, range(10), pure=False)
+            wait(self.scores)
             self.scores = []
             wait(models)
             number += 2
