@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -95,6 +97,9 @@ def test_what_was_put_away_and_where_one_looked_was_of_the_old_scheduler(visitor
 
 def test_a_task_that_is_being_read_stays_when_there_is_another_scheduler(visitor):
     page = visitor.open("/task?key=failing-0")
+    # It is made anew when the page hears which workers are here.
+    worker = page.locator(".panel.error").get_by_role("link")
+    expect(worker).to_have_attribute("href", re.compile(r"worker\?name="))
     traceback = page.locator("pre.traceback").element_handle()
     page.evaluate(ANOTHER_SPEAKS, another(visitor))
     assert traceback.evaluate("pre => pre.isConnected")
