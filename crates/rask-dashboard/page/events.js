@@ -4,7 +4,7 @@
 import { h, keyed, setAttribute, setText, tasksPath } from "./dom.js";
 import * as format from "./format.js";
 import { throttled } from "./frame.js";
-import { EVENTS_MAX, store } from "./store.js";
+import { EVENTS_MAX, isOfTasks, store } from "./store.js";
 import { pathToWorker } from "./worker_links.js";
 
 /** Of tasks, and of all else, the scheduler keeps so many. */
@@ -72,9 +72,6 @@ export function eventsPage(root) {
   };
 }
 
-/** @param {string} kind */
-const isOfTasks = (kind) => kind === "error" || kind === "retry" || kind === "recomputed";
-
 /**
  * How many there ever were, since they are numbered from 0, and whether all of a kind are here.
  * @param {import("./types.js").EventRow[]} events
@@ -82,7 +79,8 @@ const isOfTasks = (kind) => kind === "error" || kind === "retry" || kind === "re
 function forgotten(events) {
   const happened = events.reduce((most, { number }) => Math.max(most, number + 1), 0);
   const ofTasks = events.filter(({ kind }) => isOfTasks(kind)).length;
-  const areKept = (/** @type {string} */ kind) => happened === events.length || (events.length < EVENTS_MAX && (isOfTasks(kind) ? ofTasks : events.length - ofTasks) < KEPT);
+  const [tasksAreKept, othersAreKept] = [ofTasks < KEPT && events.length < EVENTS_MAX, events.length - ofTasks < KEPT];
+  const areKept = (/** @type {string} */ kind) => happened === events.length || (isOfTasks(kind) ? tasksAreKept : othersAreKept);
   return { happened, areKept };
 }
 

@@ -23,6 +23,15 @@ function putLast(map, key, value, max) {
   if (map.size > max) map.delete(/** @type {K} */ (map.keys().next().value));
 }
 
+/** Events of tasks; all else happened to workers, clients and the cluster. @param {string} kind */
+export const isOfTasks = (kind) => kind === "error" || kind === "retry" || kind === "recomputed";
+
+/** A flood of errors does not wash away that a worker was lost. @param {Map<number, import("./types.js").EventRow>} events */
+function firstToForget(events) {
+  for (const [number, { kind }] of events) if (isOfTasks(kind)) return number;
+  return /** @type {number} */ (events.keys().next().value);
+}
+
 class Store {
   constructor() {
     /** @type {import("./types.js").Scheduler|null} */
@@ -75,7 +84,10 @@ class Store {
     }
     for (const row of pulse.prefixes) putLast(this.prefixes, row.prefix, row, PREFIXES_MAX);
     // A row whose count grew goes to the end.
-    for (const event of pulse.events) putLast(this.events, event.number, event, EVENTS_MAX);
+    for (const event of pulse.events) {
+      putLast(this.events, event.number, event, Infinity);
+      if (this.events.size > EVENTS_MAX) this.events.delete(firstToForget(this.events));
+    }
     this.lanes.hear(pulse);
     this.history.add(pulse);
     this.at = pulse.at;

@@ -158,3 +158,22 @@ def test_there_is_no_rate_across_a_whole_pulse(page):
         (1061, 5009, False),
     ]
     assert rates(page, pulses) == [None, 10, None, None, 9]
+
+
+def test_a_flood_of_errors_does_not_wash_away_what_happened_to_workers(page):
+    found = page.evaluate(
+        """async () => {"""
+        + PULSES
+        + """
+          const { live } = await import("/assets/live.js");
+          const { store } = await import("/assets/store.js");
+          live.hear = () => {};
+          const rest = { at: 1, subject: "", worker_id: null, text: "", count: 1 };
+          const event = (number, kind) => ({ number, kind, ...rest });
+          const events = [event(0, "error"), event(1, "worker-lost")];
+          for (let number = 2; number < 3000; number += 1) events.push(event(number, "error"));
+          store.apply(pulse(store.at + 1, [], { full: true, events, scheduler: store.scheduler }));
+          return [store.events.size, ...[...store.events.keys()].slice(0, 2)];
+        }"""
+    )
+    assert found == [2000, 1, 1001]
