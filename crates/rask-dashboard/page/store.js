@@ -14,22 +14,25 @@ const NAMES_MAX = 5000;
 /** @typedef {import("./types.js").Pulse} Pulse */
 
 /**
- * Puts what is new or has changed at the end; beyond `max`, what has not for the longest time goes.
- * @template K, V @param {Map<K, V>} map @param {K} key @param {V} value @param {number} max
+ * Puts what is new or has changed at the end; beyond `max` one goes: what has not for the longest time, if nothing else is said.
+ * @template K, V @param {Map<K, V>} map @param {K} key @param {V} value @param {number} max @param {(map: Map<K, V>) => K} [toForget]
  */
-function putLast(map, key, value, max) {
+function putLast(map, key, value, max, toForget = first) {
   map.delete(key);
   map.set(key, value);
-  if (map.size > max) map.delete(/** @type {K} */ (map.keys().next().value));
+  if (map.size > max) map.delete(toForget(map));
 }
+
+/** @template K, V @param {Map<K, V>} map not empty */
+const first = (map) => /** @type {K} */ (map.keys().next().value);
 
 /** Events of tasks; all else happened to workers, clients and the cluster. @param {string} kind */
 export const isOfTasks = (kind) => kind === "error" || kind === "retry" || kind === "recomputed";
 
 /** A flood of errors does not wash away that a worker was lost. @param {Map<number, import("./types.js").EventRow>} events */
-function firstToForget(events) {
+function eventToForget(events) {
   for (const [number, { kind }] of events) if (isOfTasks(kind)) return number;
-  return /** @type {number} */ (events.keys().next().value);
+  return first(events);
 }
 
 class Store {
@@ -72,7 +75,7 @@ class Store {
       this.longRuns.clear();
     }
     this.scheduler = pulse.scheduler;
-    for (const [id, name] of Object.entries(pulse.names ?? {})) putLast(this.names, Number(id), name, NAMES_MAX);
+    for (const [id, name] of Object.entries(pulse.names)) putLast(this.names, Number(id), name, NAMES_MAX);
     for (const row of pulse.workers) {
       this.workers.set(row.id, row);
       putLast(this.names, row.id, row.name, NAMES_MAX);
@@ -84,10 +87,7 @@ class Store {
     }
     for (const row of pulse.prefixes) putLast(this.prefixes, row.prefix, row, PREFIXES_MAX);
     // A row whose count grew goes to the end.
-    for (const event of pulse.events) {
-      putLast(this.events, event.number, event, Infinity);
-      if (this.events.size > EVENTS_MAX) this.events.delete(firstToForget(this.events));
-    }
+    for (const event of pulse.events) putLast(this.events, event.number, event, EVENTS_MAX, eventToForget);
     this.lanes.hear(pulse);
     this.history.add(pulse);
     this.at = pulse.at;

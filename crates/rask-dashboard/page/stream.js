@@ -335,7 +335,7 @@ const mark = (name, word) => h("span", {}, h("i", { class: `swatch mark-${name}`
 
 /** @param {import("./types.js").Bar} bar @param {string} worker @param {number} thread */
 function barWords(bar, worker, thread) {
-  const [, , prefix, start, duration, busy, runs, erred, key, lost = 0] = bar;
+  const [, , prefix, start, duration, busy, runs, erred, key, lost] = bar;
   const many = runs > 1;
   return [
     h("p", { class: "tip-title" }, prefixSwatch(prefix), h("bdi", {}, many ? `${format.count(runs)} executions, mostly ${format.oneLine(prefix, 60)}` : format.oneLine(prefix, 80))),

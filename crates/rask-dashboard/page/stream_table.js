@@ -35,7 +35,7 @@ function rowsNow() {
 }
 
 /** @param {import("./types.js").Bar} bar */
-function executionsOf([, , , , , , runs, erred, , lost = 0]) {
+function executionsOf([, , , , , , runs, erred, , lost]) {
   const words = [format.count(runs)];
   if (erred) words.push(`${format.count(erred)} erred`);
   if (lost) words.push(runs > 1 ? `${format.count(lost)} lost with the worker` : "lost with its worker");

@@ -67,7 +67,7 @@
 
 /**
  * [worker, thread, prefix, start, duration, busy, runs, erred, key, lost]
- * @typedef {[number, number, string, number, number, number, number, number, string, number?]} Bar
+ * @typedef {[number, number, string, number, number, number, number, number, string, number]} Bar
  */
 
 /**
@@ -80,7 +80,7 @@
  * @typedef {[number, number|null, number, number, number, number, string]} Transfer
  */
 
-/** @typedef {{number: number, at: number, kind: string, subject: string, text: string, count: number, worker_id?: number|null}} EventRow */
+/** @typedef {{number: number, at: number, kind: string, subject: string, text: string, count: number, worker_id: number|null}} EventRow */
 
 /**
  * @typedef {object} Pulse
@@ -89,7 +89,7 @@
  * @property {Scheduler} scheduler
  * @property {WorkerRow[]} workers
  * @property {number[]} workers_gone
- * @property {Record<string, string>} [names] by id, of workers that left lately; in whole pulses
+ * @property {Record<string, string>} names by id, of workers that left lately; in whole pulses
  * @property {PrefixRow[]} prefixes
  * @property {[number, LongRun[]][]} executing
  * @property {Bar[]} bars

@@ -53,7 +53,7 @@ export function workerPage(root, name) {
         message.say(`It left ${format.ago(gone.at, store.now())}: ${gone.reason}`, gone.name);
       }
       tell(worker?.status ?? "gone");
-      earlier.show((answer.earlier ?? []).filter((/** @type {Earlier} */ one) => id === undefined || one.id < id));
+      earlier.show(answer.earlier.filter((/** @type {Earlier} */ one) => id === undefined || one.id < id));
       executing.show(answer.executing);
       assigned.show(answer.assigned, worker?.processing ?? 0);
       log.show(answer.log);

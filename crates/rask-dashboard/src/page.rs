@@ -96,18 +96,16 @@ pub(crate) fn asset(name: &str) -> Option<&'static Asset> {
 ///
 /// The link to the same place is for those who have the cookie already and follow a link from another site, a notebook's say:
 /// browsers withhold the cookie then, and send it when the click is on a page of this site.
-pub(crate) const NO_TOKEN: &str = "<!doctype html>
-<html lang=\"en\">
-<head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: token needed</title>\
-<link rel=\"icon\" href=\"assets/icon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" href=\"assets/style.css\"></head>
-<body class=\"bare\">
-<h1>This page needs the cluster's token</h1>
-<p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
-<code>rask scheduler</code> prints it when it starts.</p>
-<p>If this browser has opened that link before: <a href=\"\">open again</a>.</p>
-</body>
-</html>
-";
+pub(crate) fn no_token() -> String {
+    bare(
+        "",
+        "token needed",
+        "<h1>This page needs the cluster's token</h1>\n\
+         <p>Open it by its whole link, with <code>?token=…</code> at the end: <code>client.dashboard_link</code> gives it, and \
+         <code>rask scheduler</code> prints it when it starts.</p>\n\
+         <p>If this browser has opened that link before: <a href=\"\">open again</a>.</p>",
+    )
+}
 
 /// What a browser shows at a path that there is not: mostly one with a slash too many at its end.
 ///
@@ -126,12 +124,17 @@ pub(crate) fn not_here(path: &str) -> String {
         ("events", "Events"),
     ];
     let links = links.map(link).join(" · ");
+    bare(&root, "no such page", &format!("<h1>There is no such page here</h1>\n<p>{links}</p>"))
+}
+
+/// A page without the script; `root` leads from it to where the pages are.
+fn bare(root: &str, title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: no such page</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>rask: {title}</title>\
          <link rel=\"icon\" href=\"{root}assets/icon.svg\" type=\"image/svg+xml\">\
          <link rel=\"stylesheet\" href=\"{root}assets/style.css\"></head>\n\
-         <body class=\"bare\">\n<h1>There is no such page here</h1>\n<p>{links}</p>\n</body>\n</html>\n"
+         <body class=\"bare\">\n{body}\n</body>\n</html>\n"
     )
 }
 

@@ -24,11 +24,7 @@ pub(crate) async fn ask<T: Send + 'static>(
     views: &Views,
     look: impl FnOnce(Look<'_>) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    let (asked, answer) = question(look);
-    if !views.look(asked) {
-        return Err(Failure::no_scheduler());
-    }
-    wait_for(answer).await
+    answer_of(look, |asked| views.look(asked)).await
 }
 
 /// As `ask`, of what is new.
@@ -39,30 +35,24 @@ pub(crate) async fn ask_for_news<T: Send + 'static>(
     views: &Views,
     look: impl FnOnce(Look<'_>) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    let (asked, answer) = question(look);
-    if !views.look_for_news(asked) {
-        return Err(Failure::no_scheduler());
-    }
-    wait_for(answer).await
+    answer_of(look, |asked| views.look_for_news(asked)).await
 }
 
-/// What it sees; `None` if it panicked.
-type Answer<T> = oneshot::Receiver<Option<T>>;
-
-fn question<T: Send + 'static>(
+/// `put` puts the question; false if nobody is there to answer.
+async fn answer_of<T: Send + 'static>(
     look: impl FnOnce(Look<'_>) -> T + Send + 'static,
-) -> (impl FnOnce(Look<'_>) + Send + 'static, Answer<T>) {
+    put: impl FnOnce(Box<dyn FnOnce(Look<'_>) + Send>) -> bool,
+) -> Result<T, Failure> {
     let (answer, answered) = oneshot::channel();
-    let asked = move |state: Look<'_>| {
+    let asked = Box::new(move |state: Look<'_>| {
         // A look changes nothing of the state, so nothing is half done after a panic.
         let seen = catch_unwind(AssertUnwindSafe(|| look(state))).ok();
         // Whoever asked may have gone.
         let _ = answer.send(seen);
-    };
-    (asked, answered)
-}
-
-async fn wait_for<T>(answered: Answer<T>) -> Result<T, Failure> {
+    });
+    if !put(asked) {
+        return Err(Failure::no_scheduler());
+    }
     match timeout(ANSWER_TIMEOUT, answered).await {
         Ok(Ok(Some(seen))) => Ok(seen),
         Ok(Ok(None)) => Err(Failure::new(

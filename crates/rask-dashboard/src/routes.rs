@@ -45,15 +45,14 @@ pub(crate) struct Site {
     pub cluster: String,
 }
 
-const PAGES: [&str; 8] = ["/", "/status", "/graph", "/workers", "/worker", "/tasks", "/task", "/events"];
-
 /// All paths.
 ///
 /// A proxy may show them below a path of its own and take that away before it asks here. So what is answered names nothing by an
 /// absolute path, and all pages lie directly below the root: the same relative addresses are right on each. Keys and names stand in
 /// the query, because proxies decode and tidy paths: one with a slash would come to lie deeper than its page believes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
-    let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
+    let pages = ["/", "/status", "/graph", "/workers", "/worker", "/tasks", "/task", "/events"];
+    let pages = pages.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
     let pages = pages.route_layer(from_fn_with_state(site.clone(), admit_reader));
     let data = Router::new()
         .route("/api/v1/live", get(live::live))
@@ -113,7 +112,7 @@ async fn admit_reader(State(site): State<Arc<Site>>, request: Request, next: Nex
     let by_link = site.gate.has_link_token(request.uri(), request.headers());
     if !by_link && let Err(refusal) = site.gate.admit(request.headers()) {
         return match refusal {
-            Refusal::NoToken => (StatusCode::UNAUTHORIZED, Html(page::NO_TOKEN)).into_response(),
+            Refusal::NoToken => (StatusCode::UNAUTHORIZED, Html(page::no_token())).into_response(),
             _ => Failure::from(refusal).into_response(),
         };
     }

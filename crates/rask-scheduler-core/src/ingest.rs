@@ -369,13 +369,10 @@ impl Scheduler {
         let mut stack: SmallVec<[TaskId; 8]> = SmallVec::new();
         stack.push(id);
         while let Some(id) = stack.pop() {
-            let TaskState::Released { in_vain } = self.tasks[id].state else { continue };
-            if !self.tasks[id].is_needed() {
+            if !self.tasks[id].state.is_released() || !self.tasks[id].is_needed() {
                 continue;
             }
-            if in_vain {
-                self.watch.tallies.taken_up(self.tasks[id].class);
-            }
+            self.take_up(id);
             if self.tasks[id].maker != Maker::Worker {
                 self.lose_forever(id);
                 continue;

@@ -33,7 +33,7 @@ impl<T> Roster<T> {
         self.entries.get_mut(number as usize)?.as_deref_mut()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + Clone {
         self.entries.iter().enumerate().filter_map(|(i, entry)| Some((i as u32, entry.as_deref()?)))
     }
 

@@ -159,11 +159,7 @@ impl Scheduler {
     ) -> Vec<WorkerId> {
         let is_scattered = self.tasks[id].maker == Maker::Client;
         match self.tasks[id].state {
-            TaskState::Released { in_vain } if is_scattered => {
-                if in_vain {
-                    self.watch.tallies.taken_up(self.tasks[id].class);
-                }
-            }
+            TaskState::Released { .. } if is_scattered => self.take_up(id),
             TaskState::Erred(error) if is_scattered => {
                 self.errors.release(error);
                 self.set_state(id, TaskState::RELEASED, Cause::Scattered);

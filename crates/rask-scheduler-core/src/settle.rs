@@ -89,6 +89,15 @@ impl Scheduler {
         self.set_state(id, TaskState::Released { in_vain: true }, cause);
     }
 
+    /// A released task is to have a value after all, whether or not it was given up before.
+    #[inline]
+    pub(crate) fn take_up(&mut self, id: TaskId) {
+        let task = &self.tasks[id];
+        if matches!(task.state, TaskState::Released { in_vain: true }) {
+            self.watch.tallies.taken_up(task.class);
+        }
+    }
+
     /// If a task is with a worker, that need not run it any more. It will still answer for it, and counts as busy until then.
     pub(crate) fn take_back(&mut self, id: TaskId) {
         let (worker, estimate_ns, load) = match self.tasks[id].state {

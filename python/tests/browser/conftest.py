@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -31,6 +32,15 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+SPEAK = """async (pulse) => {
+  const { live } = await import("/assets/live.js");
+  const { store } = await import("/assets/store.js");
+  live.hear = () => {};
+  store.apply(pulse);
+}"""
+"""Says this pulse to the page; what the scheduler says is not heard from then on."""
 
 
 def pytest_collection_modifyitems(items):
@@ -94,6 +104,15 @@ class AtWork:
         self.process.stdin.write(f"{command}\n")
         self.process.stdin.flush()
         assert self._answer() == {"done": command}
+
+    @contextlib.contextmanager
+    def many_tasks(self):
+        """Meanwhile there are more tasks than a picture or a list shows at once."""
+        self.tell("many")
+        try:
+            yield
+        finally:
+            self.tell("few")
 
     def get(self, path: str, token: str | None = None) -> tuple[int, str]:
         """Status and body of an answer; without `token`, with the right one."""

@@ -38,9 +38,8 @@ def test_tasks_are_not_asked_for_again_before_there_is_an_answer(visitor):
 
 @pytest.fixture
 def many(visitor):
-    visitor.at_work.tell("many")
-    yield
-    visitor.at_work.tell("few")
+    with visitor.at_work.many_tasks():
+        yield
 
 
 def test_the_next_page_of_tasks_is_not_given_up(visitor, many):

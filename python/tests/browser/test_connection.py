@@ -7,14 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from .conftest import SPEAK
 from .test_status import until
-
-ANOTHER_SPEAKS = """async (pulse) => {
-  const { live } = await import("/assets/live.js");
-  const { store } = await import("/assets/store.js");
-  live.hear = () => {};
-  store.apply(pulse);
-}"""
 
 
 def test_a_socket_that_falls_silent_is_opened_anew(visitor):
@@ -72,7 +66,7 @@ def test_rows_of_an_old_scheduler_do_not_stand_for_those_of_another(visitor):
     expect(page.locator("tbody tr").first).to_be_visible()
     workers = visitor.at_work.json("/api/v1/status")["workers"]
     renamed = [{**row, "name": f"new-{row['id']}"} for row in workers]
-    page.evaluate(ANOTHER_SPEAKS, another(visitor, workers=renamed))
+    page.evaluate(SPEAK, another(visitor, workers=renamed))
     names = sorted(row["name"] for row in renamed)
     expect(page.locator("td[data-column=name]")).to_have_text(names)
 
@@ -90,7 +84,7 @@ def test_what_was_put_away_and_where_one_looked_was_of_the_old_scheduler(visitor
     page.keyboard.press("ArrowLeft")
     live = page.locator(".stream .live")
     expect(live).to_have_attribute("aria-pressed", "false")
-    page.evaluate(ANOTHER_SPEAKS, another(visitor))
+    page.evaluate(SPEAK, another(visitor))
     expect(progress_of(page, "failing")).to_be_visible()
     expect(live).to_have_attribute("aria-pressed", "true")
 
@@ -101,5 +95,5 @@ def test_a_task_that_is_being_read_stays_when_there_is_another_scheduler(visitor
     worker = page.locator(".panel.error").get_by_role("link")
     expect(worker).to_have_attribute("href", re.compile(r"worker\?name="))
     traceback = page.locator("pre.traceback").element_handle()
-    page.evaluate(ANOTHER_SPEAKS, another(visitor))
+    page.evaluate(SPEAK, another(visitor))
     assert traceback.evaluate("pre => pre.isConnected")

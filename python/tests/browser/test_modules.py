@@ -9,7 +9,8 @@ PULSES = """
     type: "pulse", full: false, at,
     scheduler: { id: "one", finished: 0, erred: 0, cpu: null, bytes_moved: 0 },
     workers: ids.map((id) => ({ id, name: `name-${id}`, cpu_percent: 1, managed_bytes: 1, rss_bytes: 1 })),
-    workers_gone: [], prefixes: [], executing: [], bars: [], bars_from: null, transfers: [], events: [],
+    workers_gone: [], names: {}, prefixes: [], executing: [], bars: [], bars_from: null, transfers: [],
+    events: [],
     ...more,
   });
 """

@@ -176,35 +176,30 @@ def test_looking_for_tasks(visitor):
     expect(page.locator(".empty")).to_contain_text("No task")
 
 
+def two_pages_of_tasks(visitor):
+    """The links to many tasks, of which the first page and the next are shown."""
+    page = visitor.open("/tasks?search=many")
+    keys = page.locator("tbody a.key")
+    expect(keys).to_have_count(100)
+    page.get_by_role("button", name="More").click()
+    expect(keys).to_have_count(200)
+    return keys
+
+
 def test_tasks_page_by_page(visitor):
-    visitor.at_work.tell("many")
-    try:
-        page = visitor.open("/tasks?search=many")
-        keys = page.locator("tbody a.key")
-        expect(keys).to_have_count(100)
-        page.get_by_role("button", name="More").click()
-        expect(keys).to_have_count(200)
-    finally:
-        visitor.at_work.tell("few")
+    with visitor.at_work.many_tasks():
+        two_pages_of_tasks(visitor)
 
 
 def test_further_pages_of_tasks_stay_fresh(visitor):
-    visitor.at_work.tell("many")
-    try:
-        page = visitor.open("/tasks?search=many")
-        keys = page.locator("tbody a.key")
-        expect(keys).to_have_count(100)
-        page.get_by_role("button", name="More").click()
-        expect(keys).to_have_count(200)
-    finally:
-        visitor.at_work.tell("few")
+    with visitor.at_work.many_tasks():
+        keys = two_pages_of_tasks(visitor)
     expect(keys).to_have_count(0)
-    expect(page.get_by_role("button", name="Refresh")).to_be_hidden()
+    expect(visitor.page.get_by_role("button", name="Refresh")).to_be_hidden()
 
 
 def test_of_too_many_tasks_the_list_says_of_when_it_is(visitor):
-    visitor.at_work.tell("many")
-    try:
+    with visitor.at_work.many_tasks():
         page = visitor.open("/tasks?search=many")
         keys = page.locator("tbody a.key")
         for count in range(100, 1100, 100):
@@ -213,8 +208,6 @@ def test_of_too_many_tasks_the_list_says_of_when_it_is(visitor):
             page.get_by_role("button", name="More").click()
         expect(keys).to_have_count(1100)
         expect(page.locator(".as-of")).to_contain_text(re.compile(r"as of \d\d:\d\d:\d\d"))
-    finally:
-        visitor.at_work.tell("few")
     page.wait_for_timeout(LONGER_THAN_ANY_PERIOD_MS)
     expect(keys).to_have_count(1100)
     page.get_by_role("button", name="Refresh").click()
@@ -339,8 +332,7 @@ def hover_over_a_node(page):
 
 
 def test_a_large_graph_is_shown_as_groups(visitor):
-    visitor.at_work.tell("many")
-    try:
+    with visitor.at_work.many_tasks():
         page = visitor.open("/graph")
         expect(page.locator(".page-head")).to_contain_text(re.compile(r"tasks exist, in \d+ groups"))
         page.locator(".as-table summary").click()
@@ -352,8 +344,6 @@ def test_a_large_graph_is_shown_as_groups(visitor):
         expect(page.locator(".legend")).to_contain_text("memory 6")
         page.get_by_role("link", name="All groups").click()
         expect(page.locator(".page-head")).to_contain_text("groups")
-    finally:
-        visitor.at_work.tell("few")
 
 
 def test_events(visitor):
@@ -374,7 +364,8 @@ def test_events(visitor):
 
 HEAR = """async (news) => {
   const { store } = await import("/assets/store.js");
-  const none = { workers: [], workers_gone: [], prefixes: [], executing: [], bars: [], transfers: [] };
+  const nobody = { workers: [], workers_gone: [], names: {}, executing: [] };
+  const none = { ...nobody, prefixes: [], bars: [], transfers: [] };
   const { scheduler } = store;
   store.apply({ full: false, at: store.now(), scheduler, bars_from: null, ...none, ...news });
 }"""

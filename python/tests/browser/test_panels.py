@@ -7,16 +7,16 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import AtWork, Visitor
+from .conftest import SPEAK, AtWork, Visitor
 from .in_process import WORKERS
-from .test_connection import ANOTHER_SPEAKS, another, progress_of
+from .test_connection import another, progress_of
 
 SAY_MORE = """async (changes) => {
   const { store } = await import("/assets/store.js");
   const row = { ...store.prefixes.get("failing"), ...changes };
   store.apply({
     type: "pulse", full: false, at: store.at + 1, scheduler: store.scheduler, workers: [], workers_gone: [],
-    prefixes: [row], executing: [], bars: [], bars_from: null, transfers: [], events: [],
+    names: {}, prefixes: [row], executing: [], bars: [], bars_from: null, transfers: [], events: [],
   });
 }"""
 
@@ -40,29 +40,25 @@ CONTRAST = """text => {
 }"""
 
 
-def failing_and_done(visitor) -> dict:
-    """A pulse in which nothing is left to do, and its row of what failed."""
+def cleared_with_what_failed(visitor):
+    """The page once nothing is left to do and all is cleared, and the row of what had failed."""
+    page = visitor.open("/status")
     pulse = another(visitor)
     still = ("processing", "queued", "waiting", "no_worker")
     pulse["prefixes"] = [row for row in pulse["prefixes"] if not any(row[name] for name in still)]
     failing = next(row for row in pulse["prefixes"] if row["prefix"] == "failing")
     assert failing["total"] == failing["raised"] == failing["erred"]
-    return pulse
-
-
-def clear_all(page):
+    page.evaluate(SPEAK, pulse)
+    expect(progress_of(page, "failing")).to_be_visible()
     page.get_by_role("button", name="Clear finished").click()
     expect(page.locator(".progress-row")).to_have_count(0)
     expect(page.locator(".progress .empty")).to_contain_text("cleared")
+    return page, failing
 
 
 def test_what_fails_at_once_comes_back_after_it_was_cleared(visitor):
-    page = visitor.open("/status")
-    pulse = failing_and_done(visitor)
-    page.evaluate(ANOTHER_SPEAKS, pulse)
-    expect(progress_of(page, "failing")).to_be_visible()
-    clear_all(page)
-    count = next(row["total"] for row in pulse["prefixes"] if row["prefix"] == "failing")
+    page, failing = cleared_with_what_failed(visitor)
+    count = failing["total"]
     more = {"total": count + 5, "raised": count + 5, "erred": count + 5}
     page.evaluate(SAY_MORE, more)
     expect(progress_of(page, "failing")).to_contain_text(f"{count + 5} erred")
@@ -70,12 +66,8 @@ def test_what_fails_at_once_comes_back_after_it_was_cleared(visitor):
 
 
 def test_what_was_cleared_does_not_come_back_because_it_is_let_go(visitor):
-    page = visitor.open("/status")
-    pulse = failing_and_done(visitor)
-    page.evaluate(ANOTHER_SPEAKS, pulse)
-    expect(progress_of(page, "failing")).to_be_visible()
-    clear_all(page)
-    erred = next(row["erred"] for row in pulse["prefixes"] if row["prefix"] == "failing")
+    page, failing = cleared_with_what_failed(visitor)
+    erred = failing["erred"]
     page.evaluate(SAY_MORE, {"erred": 0, "given_up": erred})
     page.wait_for_timeout(600)
     expect(page.locator(".progress-row")).to_have_count(0)
@@ -85,7 +77,7 @@ def test_what_was_cleared_does_not_come_back_because_it_is_let_go(visitor):
 
 def test_a_cluster_without_tasks_has_cleared_nothing(visitor):
     page = visitor.open("/status")
-    page.evaluate(ANOTHER_SPEAKS, another(visitor, prefixes=[]))
+    page.evaluate(SPEAK, another(visitor, prefixes=[]))
     expect(page.locator(".progress .empty")).to_contain_text("No tasks yet")
 
 
@@ -105,7 +97,7 @@ def test_long_names_of_workers_stay_apart(visitor):
     pulse = another(visitor)
     for number, row in enumerate(pulse["workers"][:2]):
         row["name"] = f"gpu-node-rack17.cluster.example.org:worker-{number:04}"
-    page.evaluate(ANOTHER_SPEAKS, pulse)
+    page.evaluate(SPEAK, pulse)
     for number, row in enumerate(pulse["workers"][:2]):
         name = page.locator(".load-name", has_text=row["name"])
         end = name.locator("span").last
@@ -120,7 +112,7 @@ def test_a_worker_that_does_not_speak_is_told_from_the_others(visitor):
     pulse = another(visitor)
     silent, *others = pulse["workers"]
     silent["last_seen"] = pulse["at"] - 12.5
-    page.evaluate(ANOTHER_SPEAKS, pulse)
+    page.evaluate(SPEAK, pulse)
     marked = page.locator(".load-row.silent")
     expect(marked).to_have_count(1)
     expect(marked.locator(".load-name")).to_have_text(silent["name"])
@@ -137,7 +129,7 @@ def test_clusters_are_told_apart(visitor):
     pulse = another(visitor)
     for said, shown in (("tcp://0.0.0.0:8786", "127.0.0.1:8786"), ("tcp://[fe80::1]:1", "[fe80::1]:1")):
         pulse["scheduler"]["address"] = said
-        page.evaluate(ANOTHER_SPEAKS, pulse)
+        page.evaluate(SPEAK, pulse)
         expect(page).to_have_title(f"Status · rask {shown}")
 
 
@@ -186,5 +178,5 @@ def test_workers_that_have_left_were_here(together):
     expect(nobody).to_contain_text("all have left")
     page.reload()
     expect(nobody).to_contain_text("all have left")
-    page.evaluate(ANOTHER_SPEAKS, another(together, events=[], names={}))
+    page.evaluate(SPEAK, another(together, events=[], names={}))
     expect(nobody).to_contain_text("has joined yet")

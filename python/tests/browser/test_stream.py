@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from .conftest import SPEAK
 from .test_status import COLOURS, until
 
 DOTS_ONCE_RESIZED = """async (canvas) => {
@@ -48,14 +49,6 @@ def speak(visitor, page, *bars) -> None:
     pulse = {"type": "pulse", **visitor.at_work.json("/api/v1/status"), "names": {GONE: "1"}}
     pulse["bars"] += [[GONE, thread, "load", pulse["at"] - 19, 20, *rest] for thread, *rest in bars]
     page.evaluate(SPEAK, pulse)
-
-
-SPEAK = """async (pulse) => {
-  const { live } = await import("/assets/live.js");
-  const { store } = await import("/assets/store.js");
-  live.hear = () => {};
-  store.apply(pulse);
-}"""
 
 
 def point_at(page, key: str):

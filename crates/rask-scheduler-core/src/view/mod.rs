@@ -2,7 +2,8 @@
 //! (`docs/dashboard-api.md` says what each field means).
 //!
 //! Looking changes nothing, and each look is bounded: what could be long is given in pieces, so that nobody's work waits for it.
-//! Before a look the driver says `Event::Look`, before a pulse `Event::TurnPage`. Keys are rendered when they are serialized, which is elsewhere.
+//! Before a look the driver says `Event::Look`, before a pulse `Event::TurnPage`. Keys are rendered when they are serialized, which
+//! is elsewhere.
 //!
 //! * [`Scheduler::pulse`](crate::Scheduler::pulse): what has changed since the last one; a whole one to begin with.
 //! * [`Scheduler::worker_page`](crate::Scheduler::worker_page), [`Scheduler::task_page`](crate::Scheduler::task_page).

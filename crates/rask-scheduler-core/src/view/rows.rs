@@ -58,6 +58,20 @@ pub struct WorkerFacts {
     pub joined: f64,
 }
 
+impl WorkerFacts {
+    /// The first of `workers` that has this name, else the first that has this address. Some have not said what they are.
+    pub(crate) fn first_called<T>(
+        word: &str,
+        workers: impl Iterator<Item = T> + Clone,
+        facts_of: impl Fn(&T) -> Option<&WorkerFacts>,
+    ) -> Option<T> {
+        let first = |said: fn(&WorkerFacts) -> &str| {
+            workers.clone().find(|worker| facts_of(worker).is_some_and(|facts| said(facts) == word))
+        };
+        first(|facts| &facts.name).or_else(|| first(|facts| &facts.address))
+    }
+}
+
 /// A worker.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]

@@ -141,11 +141,8 @@ impl Scheduler {
     }
 
     fn worker_called(&self, word: &str) -> Option<&WorkerEntry> {
-        let first = |is_meant: &dyn Fn(&WorkerFacts) -> bool| {
-            let is_meant = |entry: &&WorkerEntry| entry.facts.as_deref().is_some_and(is_meant);
-            self.workers.iter().map(|(_, entry)| entry).find(is_meant)
-        };
-        first(&|facts| facts.name == word).or_else(|| first(&|facts| facts.address == word))
+        let here = self.workers.iter().map(|(_, entry)| entry);
+        WorkerFacts::first_called(word, here, |entry| entry.facts.as_deref())
     }
 
     fn executing_on(&self, entry: &WorkerEntry) -> Vec<Executing> {

@@ -42,15 +42,12 @@ impl DepartedWorkers {
     }
 
     /// Those that are remembered, in the order in which they left.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Departed> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Departed> + Clone {
         self.0.iter()
     }
 
     /// The last that had this name, else this address.
     pub(crate) fn find(&self, word: &str) -> Option<&Departed> {
-        let last = |is_meant: &dyn Fn(&WorkerFacts) -> bool| {
-            self.0.iter().rev().find(|departed| is_meant(&departed.facts))
-        };
-        last(&|facts| facts.name == word).or_else(|| last(&|facts| facts.address == word))
+        WorkerFacts::first_called(word, self.iter().rev(), |departed| Some(&departed.facts))
     }
 }

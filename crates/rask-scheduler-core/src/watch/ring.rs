@@ -19,7 +19,7 @@ impl<T> Ring<T> {
 
     /// Adds one, at the cost of the oldest, which is returned.
     pub(crate) fn push(&mut self, entry: T) -> Option<T> {
-        let oldest = (self.entries.len() == self.len_max).then(|| self.entries.pop_front()).flatten();
+        let oldest = if self.entries.len() == self.len_max { self.entries.pop_front() } else { None };
         self.gone += u64::from(oldest.is_some());
         self.entries.push_back(entry);
         oldest
@@ -42,7 +42,7 @@ impl<T> Ring<T> {
     }
 
     /// All that are here, oldest first.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.entries.iter()
     }
 
